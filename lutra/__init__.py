@@ -1,0 +1,1 @@
+"""From a quantised neural network to a verified FPGA accelerator."""

@@ -1,0 +1,1 @@
+"""Netlists and the printers that turn them into text."""

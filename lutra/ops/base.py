@@ -1,0 +1,129 @@
+"""What a hardware operator answers. One folder for each; one contract suite takes them all from the set."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lutra.errors import LutraError
+from lutra.hw.netlist import Block
+from lutra.ir import Array, Node, Op, Tensor
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import SearchStrategy
+
+FAMILIES = ("xc7", "xcup", "ecp5")  # what synthesis and cost models distinguish
+
+
+@dataclass(frozen=True, order=True)
+class Fold:
+    """Parallelism of a unit: `pe` results (or channels) and `simd` inputs a cycle. `ram`: where constants live."""
+
+    pe: int = 1
+    simd: int = 1
+    ram: str = "auto"  # "lut", "block", or "auto": by depth and width
+
+    def __str__(self) -> str:
+        return f"pe={self.pe} simd={self.simd}"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Resources of a unit: LUTs (of the family's own size), flip-flops, block memories, multipliers."""
+
+    lut: float = 0.0
+    ff: float = 0.0
+    bram: float = 0.0  # RAMB18 on Xilinx, DP16KD on ECP5
+    dsp: float = 0.0
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(self.lut + other.lut, self.ff + other.ff, self.bram + other.bram, self.dsp + other.dsp)
+
+
+@dataclass(frozen=True)
+class Loop:
+    """A unit's schedule: one flat loop of `slots` cycles a frame.
+
+    reads: for each slot, how many input words of the frame must have been taken by the end of it (non-decreasing,
+    (slots,), steps of 0 or 1). writes: for each output word, the slot that produces it (increasing). latency: cycles
+    from the slot to the word standing valid at the output.
+    """
+
+    slots: int
+    reads: Array
+    writes: Array
+    latency: int
+
+
+class Unit(Op):
+    """An operator with hardware: one stream of words in, one out."""
+
+    @abstractmethod
+    def folds(self, x: Tensor) -> tuple[Fold, ...]:
+        """Every legal fold, cheapest first."""
+
+    @abstractmethod
+    def lanes(self, fold: Fold, x: Tensor) -> tuple[int, int]:
+        """Elements in a word of the input stream and of the output stream."""
+
+    @abstractmethod
+    def loop(self, fold: Fold, x: Tensor) -> Loop:
+        """The schedule of one frame."""
+
+    @abstractmethod
+    def block(self, fold: Fold, x: Tensor) -> Block:
+        """The hardware, as data."""
+
+    @abstractmethod
+    def cost(self, fold: Fold, x: Tensor, family: str) -> Cost:
+        """Resources, fitted to synthesis; LutraError for a family that was not fitted."""
+
+    @classmethod
+    @abstractmethod
+    def samples(cls) -> SearchStrategy[Node]:
+        """Legal nodes over one Input, for the contract suite (small, edge cases among them)."""
+
+    def cycles(self, fold: Fold, x: Tensor) -> int:
+        """Cycles between frames in steady state, exact."""
+        return self.loop(fold, x).slots
+
+    def times(self, fold: Fold, x: Tensor, arrivals: Array) -> tuple[Array, Array]:
+        """When each input word is taken and each output word is there, for words that arrive at `arrivals` (cycles,
+        one for each word of a whole number of frames, non-decreasing) and an output that never stalls."""
+        loop = self.loop(fold, x)
+        words = int(loop.reads[-1])
+        frames = len(arrivals) // words
+        reads = np.concatenate([loop.reads + words * f for f in range(frames)])
+        slot = np.arange(len(reads))
+        fresh = np.diff(reads, prepend=0) > 0
+        known = np.where(fresh, arrivals[np.maximum(reads - 1, 0)], -(2**62))
+        start = slot + np.maximum.accumulate(np.maximum(known, 0) - slot)
+        writes = np.concatenate([loop.writes + loop.slots * f for f in range(frames)])
+        return start[fresh], start[writes] + loop.latency
+
+    def kernel(self, x: Tensor) -> Callable[[Array], Array]:
+        """A fast, exact form of `evaluate` for values of x's range, in any numeric type that holds them."""
+        return self.evaluate
+
+
+def divisors(n: int) -> tuple[int, ...]:
+    """The divisors of n, ascending."""
+    small = [d for d in range(1, int(n**0.5) + 1) if n % d == 0]
+    return tuple(small + [n // d for d in reversed(small) if d * d != n])
+
+
+def check_fold(name: str, value: int, of: int, what: str) -> None:
+    """LutraError unless `value` divides `of`."""
+    if value < 1 or of % value:
+        options = [d for d in divisors(of)]
+        near = sorted(options, key=lambda d: abs(d - value))[:2]
+        raise LutraError(f"{name}={value} does not divide {of} {what}", hint=f"try {' or '.join(map(str, sorted(near)))}")
+
+
+def fields_text(op: Op) -> dict[str, Any]:
+    """The fields of an operation by name."""
+    return {k: getattr(op, k) for k in op.__dataclass_fields__}  # type: ignore[attr-defined]

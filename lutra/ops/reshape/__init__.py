@@ -1,0 +1,1 @@
+"""Reshape: the same stream under another shape."""

@@ -1,0 +1,1 @@
+"""Operators of source graphs: what models are made of, in double precision."""
