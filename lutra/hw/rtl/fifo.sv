@@ -1,0 +1,118 @@
+// First in, first out: holds DEPTH words, the one at the output among them. Full throughput for DEPTH >= 2.
+// Latency from a word's taking to its standing at an idle output: 1 for DEPTH <= 2, 2 with LUT RAM, 3 with block RAM.
+module lutra_fifo #(
+    parameter int WIDTH = 1,
+    parameter int DEPTH = 2,
+    parameter int BLOCK = (DEPTH > 64 && DEPTH * WIDTH > 1024) ? 1 : 0  // block RAM, not LUT RAM; needs DEPTH > 3
+) (
+    input  logic             clk,
+    input  logic             rst,
+    input  logic [WIDTH-1:0] in_data,
+    input  logic             in_valid,
+    output logic             in_ready,
+    output logic [WIDTH-1:0] out_data,
+    output logic             out_valid,
+    input  logic             out_ready
+);
+    generate
+        if (DEPTH == 1) begin : g_one
+            assign in_ready = !out_valid;
+            always_ff @(posedge clk) begin
+                if (!out_valid) out_data <= in_data;
+                out_valid <= !rst && (out_valid ? !out_ready : in_valid);
+            end
+        end else if (DEPTH == 2) begin : g_two
+            lutra_skid #(.WIDTH(WIDTH)) slice (.*);
+        end else begin : g_many
+            lutra_fifo_ram #(.WIDTH(WIDTH), .DEPTH(DEPTH), .BLOCK(BLOCK)) ram (.*);
+        end
+    endgenerate
+endmodule
+
+// The same for DEPTH >= 3, with the words in a memory and the oldest in the output register.
+module lutra_fifo_ram #(
+    parameter int WIDTH = 1,
+    parameter int DEPTH = 3,
+    parameter int BLOCK = 0
+) (
+    input  logic             clk,
+    input  logic             rst,
+    input  logic [WIDTH-1:0] in_data,
+    input  logic             in_valid,
+    output logic             in_ready,
+    output logic [WIDTH-1:0] out_data,
+    output logic             out_valid,
+    input  logic             out_ready
+);
+    // With LUT RAM the output register is one of the DEPTH places. With block RAM the words on their way out (memory's
+    // own register, output register) are counted too, but the memory is the full depth: its size is in steps anyway.
+    localparam int PLACES = BLOCK != 0 ? DEPTH : DEPTH - 1;
+    localparam int AW = $clog2(PLACES);
+    localparam int CW = $clog2(DEPTH + 1);
+    localparam logic [AW-1:0] LAST = AW'(PLACES - 1);
+
+    logic [AW-1:0] head, tail;
+    logic [CW-1:0] stored;  // words anywhere in here
+    logic [CW-1:0] queued;  // words in the memory that are not on their way out
+    logic some;  // queued != 0
+    logic full;  // stored == DEPTH
+    logic push, fetch, take;
+
+    assign in_ready = !full;
+    assign push     = in_valid && in_ready;
+    assign take     = out_valid && out_ready;
+
+    always_ff @(posedge clk) begin
+        if (rst) begin
+            head   <= '0;
+            tail   <= '0;
+            stored <= '0;
+            queued <= '0;
+            some   <= 1'b0;
+            full   <= 1'b0;
+        end else begin
+            if (push) tail <= (tail == LAST) ? '0 : tail + 1'b1;
+            if (fetch) head <= (head == LAST) ? '0 : head + 1'b1;
+            if (push && !fetch) begin
+                queued <= queued + 1'b1;
+                some   <= 1'b1;
+            end else if (!push && fetch) begin
+                queued <= queued - 1'b1;
+                some   <= queued != CW'(1);
+            end
+            if (push && !take) begin
+                stored <= stored + 1'b1;
+                full   <= stored == CW'(DEPTH - 1);
+            end else if (!push && take) begin
+                stored <= stored - 1'b1;
+                full   <= 1'b0;
+            end
+        end
+    end
+
+    generate
+        if (BLOCK != 0) begin : g_block
+            (* ram_style = "block", no_rw_check *) logic [WIDTH-1:0] mem[PLACES];
+            logic [WIDTH-1:0] read;
+            logic             read_valid;
+            logic             move;
+            assign move  = !out_valid || out_ready;
+            assign fetch = some && (!read_valid || move);
+            always_ff @(posedge clk) begin
+                if (push) mem[tail] <= in_data;
+                if (fetch) read <= mem[head];
+                if (move) out_data <= read;
+                read_valid <= !rst && (fetch || (read_valid && !move));
+                out_valid  <= !rst && (move ? read_valid : 1'b1);
+            end
+        end else begin : g_lut
+            (* ram_style = "distributed", no_rw_check *) logic [WIDTH-1:0] mem[PLACES];
+            assign fetch = some && (!out_valid || out_ready);
+            always_ff @(posedge clk) begin
+                if (push) mem[tail] <= in_data;
+                if (!out_valid || out_ready) out_data <= mem[head];
+                out_valid <= !rst && (fetch || (out_valid && !out_ready));
+            end
+        end
+    endgenerate
+endmodule
