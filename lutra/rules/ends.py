@@ -1,0 +1,113 @@
+"""The two ends: how real frames in the source's layout become the integers that are fed, and the results real again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lutra.errors import LutraError
+from lutra.ir import Array, Constant, Graph, Range
+
+OFF_STEP = 0.01  # of a step: single precision of an integer below 2**16 times its scale is nearer than this
+
+
+@dataclass(frozen=True)
+class InputEnd:
+    """What the host does before the hardware.
+
+    host: source operations up to the model's own quantiser, or None where the hardware is fed the model's input.
+    scale, offset: what an integer is worth (scale * integer + offset; () or per channel). order: flat position in the
+    stream's frame for each element of the source tensor. shape: of the stream's frame, channels last.
+    """
+
+    host: Graph | None
+    scale: Constant
+    offset: Constant
+    range: Range
+    order: Constant
+    shape: tuple[int, ...]
+    source_shape: tuple[int, ...]
+
+    def real(self, x: Array) -> Array:
+        """Frames (N, *source_shape) in double precision; integers are taken as what the hardware is fed."""
+        if x.shape[1:] != self.source_shape:
+            raise LutraError(f"frames of shape {x.shape[1:]} where the model takes {self.source_shape}", "input",
+                             f"give an array of shape (N, {', '.join(map(str, self.source_shape))})")
+        if x.dtype.kind in "iub" and self.host is None:
+            return x.astype(np.float64) * float(self.scale.array)
+        return x.astype(np.float64)
+
+    def integers(self, x: Array) -> Array:
+        """The integers (N, *shape) that the hardware is fed, from frames in the source's layout; LutraError for values
+        that no integer stands for."""
+        if x.dtype.kind in "iub" and self.host is None and x.shape[1:] == self.source_shape:
+            return self._placed(self._checked(x))
+        value = self.real(x)
+        if self.host is not None:
+            value = self.host.evaluate(value)[self.host.outputs[0]]
+            placed = self._placed(value)
+            return self._checked(np.rint((placed - self.offset.array) / self.scale.array))
+        steps = value / self.scale.array
+        whole = np.rint(steps)
+        if not np.abs(steps - whole).max(initial=0.0) <= OFF_STEP:
+            worst = float(value.ravel()[np.nanargmax(np.abs(steps - whole).ravel())])
+            raise LutraError(f"the value {worst:g} is no multiple of the input scale {float(self.scale.array):g}", "input",
+                             "round the data to the scale first, or pass the integers themselves as an integer array")
+        return self._placed(self._checked(whole))
+
+    def _checked(self, values: Array) -> Array:
+        if values.size and not self.range.holds(values):
+            outside = values[(values < self.range.lo) | (values > self.range.hi) | ((values - self.range.lo)
+                                                                                   % self.range.step != 0)]
+            raise LutraError(f"the integer {int(outside.flat[0])} is outside the input range {self.range}", "input",
+                             "give a wider input_range, or pass integers as an integer array")
+        return values
+
+    def _placed(self, values: Array) -> Array:
+        order = self.order.array.ravel()
+        flat = values.reshape(len(values), -1)
+        if (order[1:] > order[:-1]).all():
+            return flat.reshape(len(values), *self.shape)
+        out = np.empty_like(flat)
+        out[:, order] = flat
+        return out.reshape(len(values), *self.shape)
+
+
+@dataclass(frozen=True)
+class OutputEnd:
+    """What the host does after the hardware.
+
+    real = scale * integer + offset, per channel of the stream or one for all; then `inner` (elementwise, on the
+    stream's frame), then each element of the source tensor is at `index`; then `outer`, on the source's own axes.
+    """
+
+    scale: Constant
+    offset: Constant
+    inner: Graph | None
+    index: Constant
+    outer: Graph | None
+
+    def raw(self, y: Array) -> Array:
+        """The integers (N, *stream shape) in the source's layout, before anything the host does."""
+        flat = y.reshape(len(y), -1)
+        order = self.index.array.ravel()
+        if (np.diff(order) != 1).any():
+            flat = flat[:, order]
+        return flat.reshape(len(y), *self.index.shape)
+
+    def real(self, y: Array) -> Array:
+        """The model's output from the stream's integers."""
+        value = y * self.scale.array + self.offset.array
+        if self.inner is not None:
+            value = self.inner.evaluate(value)[self.inner.outputs[0]]
+        value = self.raw(value)
+        if self.outer is not None:
+            value = self.outer.evaluate(value)[self.outer.outputs[0]]
+        return value
+
+    @property
+    def operations(self) -> tuple[str, ...]:
+        """What is left to the host after the scale, by the source's names."""
+        graphs = [g for g in (self.inner, self.outer) if g is not None]
+        return tuple(n.op.kind for g in graphs for n in g.nodes if n.args)

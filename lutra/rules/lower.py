@@ -1,0 +1,255 @@
+"""From the source graph to the integer graph, in one walk.
+
+Each tensor of the source is followed as a View: which integers on which stream, in which order, with which elementwise
+operations pending. Shape operations change only the order, elementwise ones only the chain; a unit that needs integers
+resolves the chain exactly (rules/solve.py). FINN (Umuroglu 2017, section 4.2.2; Blott 2018) gets there by moving and
+absorbing float operations one rewriting at a time; here nothing is moved, so there is no order of passes that a network
+must suit, and what can't be resolved is known by its node.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from lutra.errors import LutraError
+from lutra.ir import REAL, Array, Constant, Graph, Input, Node, Op, Range, Tensor, rewrite
+from lutra.ops import source as src
+from lutra.ops.argmax.op import ArgMax
+from lutra.ops.base import Unit
+from lutra.ops.pad.op import Pad
+from lutra.ops.rescale.op import Rescale
+from lutra.ops.reshape.op import Reshape
+from lutra.ops.source import Elementwise, real
+from lutra.rules.ends import InputEnd, OutputEnd
+from lutra.rules.integers import Lowering, Proof, affine, grid
+from lutra.rules.linear import image, lower_conv, lower_matmul, lower_maxpool, plane
+from lutra.rules.simplify import RULES
+from lutra.rules.view import View, reshaped
+
+SHAPED = (Reshape, src.Permute)
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """The integer graph, what the host does at its ends, and how each elementwise chain was shown equal."""
+
+    graph: Graph
+    input: InputEnd
+    output: OutputEnd
+    proofs: tuple[Proof, ...]
+
+
+@dataclass(frozen=True)
+class InputFormat:
+    """What the hardware is fed: integers in `range`, each worth `scale`."""
+
+    range: Range
+    scale: float
+
+
+def lower(source: Graph, given: InputFormat | None, family: str) -> Lowered:
+    """The integer graph of a source graph of one input and one output; LutraError names the node in the way.
+
+    given: what the hardware is fed; None where the model's own input quantiser says it (the host then quantises).
+    family: for which devices the cheapest exact form of a chain is chosen.
+    """
+    path = _path(source)
+    low = Lowering(family, [])
+    split, end = _input_end(path, given)
+    node = Node(Input("x", Tensor(end.shape, end.range)))
+    chain: tuple[Elementwise, ...] = (src.Mul(end.scale),)
+    if end.offset.array.any():
+        chain = (*chain, src.Add(end.offset))
+    state = View(node, end.order.array, chain)
+    rest = path[split:]
+    for i, n in enumerate(rest):
+        after = _step(low, state, n)
+        if after is None:
+            _only_host(rest[i:])
+            return _finish(low, end, state, rest[i:])
+        state = after
+    return _finish(low, end, state, [])
+
+
+def _path(source: Graph) -> list[Node]:
+    """The source's nodes in order, from its one input to its one output."""
+    if len(source.inputs) != 1 or len(source.outputs) != 1:
+        raise LutraError(f"the model has {len(source.inputs)} inputs and {len(source.outputs)} outputs", "model",
+                         "only models with one input and one output are supported in this version")
+    for node, users in source.users.items():
+        if len(users) > 1:
+            names = " and ".join(u.loc or u.op.kind for u in users[:2])
+            raise LutraError(f"its result feeds {len(users)} operators ({names})", node.loc or "the model's input",
+                             "branches are not supported in this version")
+    return [n for n in source.nodes if not isinstance(n.op, Input)]
+
+
+def _step(low: Lowering, view: View, node: Node) -> View | None:
+    """The view after one source operation; None where it is one for the host."""
+    op, loc = node.op, node.loc
+    match op:
+        case Elementwise():
+            return view.extended(op, loc)
+        case Reshape() | src.Permute():
+            return view.reindexed(lambda index: _moved(op, index))
+        case src.MatMul():
+            return lower_matmul(low, view, op, loc)
+        case src.Conv():
+            return lower_conv(low, view, op, loc)
+        case src.MaxPool():
+            return lower_maxpool(low, view, op, loc)
+        case src.Pad():
+            return _pad(low, view, op, loc)
+        case src.ArgMax():
+            return _argmax(low, view, op, loc)
+        case src.TopK(k=1, indices=True):
+            return _argmax(low, view, src.ArgMax(op.axis), loc)
+    return None
+
+
+def _moved(op: Op, index: Array) -> Array:
+    return op.evaluate(index[None])[0]
+
+
+def _pad(low: Lowering, view: View, op: src.Pad, loc: str) -> View:
+    """Zero padding of the spatial axes of a channels-first tensor."""
+    if op.value != 0 or op.before[0] or op.after[0] or len(op.before) not in (2, 3):
+        raise LutraError(f"padding {op.before}, {op.after} with {op.value:g} is not supported", loc,
+                         "pad rows and columns of (C, H, W) with 0")
+    ints = low.integers(view, loc, zero=True)
+    frame, order = image(view, loc)
+    zero = int(np.rint(-ints.offset / ints.scale).flat[0])
+    pad = Pad(plane(op.before[1:], 0), plane(op.after[1:], 0), zero)
+    node = Node(pad, (reshaped(ints.node, frame),), loc)
+    index = np.arange(node.out.size).reshape(node.out.shape)[..., order].transpose(2, 0, 1)
+    chain: tuple[Elementwise, ...] = (src.Mul(real(ints.scale)),)
+    if ints.offset.any():
+        chain = (*chain, src.Add(real(ints.offset)))
+    return View(node, index.reshape(op.infer(Tensor(view.index.shape, REAL)).shape), chain)
+
+
+def _argmax(low: Lowering, view: View, op: src.ArgMax, loc: str) -> View | None:
+    """In hardware where the integers order as the reals do: one rising affine function for all channels, or offsets of
+    whole steps; None (the host's) otherwise."""
+    view = low.settle(view, loc)
+    found = affine(view.chain, view.node)
+    c = view.channels
+    flat = view.index.reshape(-1, c) if view.index.shape[-1:] == (c,) else None
+    in_order = flat is not None and op.axis == view.index.ndim - 1 and (
+        flat == np.arange(view.index.size).reshape(-1, c)).all()
+    if found is None or not in_order or found[0].size > 1 or found[0] <= 0:
+        return None
+    node, steps = view.node, found[1] / found[0]
+    if steps.size > 1:
+        whole = np.rint(steps - steps.min())
+        if (np.abs(steps - steps.min() - whole) > 1e-9).any():
+            return None
+        node = _shifted(node, whole.astype(np.int64), loc)
+    node = Node(ArgMax(), (node,), loc)
+    return View(node, np.arange(node.out.size).reshape(*view.index.shape[:-1], 1), (src.Mul(real(1.0)),))
+
+
+def _shifted(node: Node, add: Array, loc: str) -> Node:
+    lo, hi = node.out.range.lo, node.out.range.hi + int(add.max())
+    return Node(Rescale(Constant(np.ones(1, np.int64)), Constant(add), 0, False, lo, hi), (node,), loc)
+
+
+def _only_host(rest: list[Node]) -> None:
+    """LutraError where a layer for the hardware follows one for the host."""
+    for node in rest[1:]:
+        if isinstance(node.op, (src.MatMul, src.Conv, src.MaxPool)) or (
+                isinstance(node.op, Elementwise) and node.op.finite):
+            first = rest[0]
+            raise LutraError(f"{first.op.kind} works on real numbers in the middle of the network, before {node.loc}",
+                             first.loc, "only after the last quantised layer can it be left to the host")
+
+
+def _finish(low: Lowering, end: InputEnd, view: View, rest: list[Node]) -> Lowered:
+    """Resolve what is pending at the end: quantisers in hardware, the affine part in the output's scale, the rest as
+    host operations."""
+    view = low.settle(view, rest[0].loc if rest else "the model's output")
+    count = next((i for i, _ in enumerate(view.chain) if affine(view.chain[: i + 1], view.node) is None),
+                 len(view.chain))
+    found = affine(view.chain[:count], view.node)
+    assert found is not None
+    inner = _ops_graph([(op, "") for op in view.chain[count:]], view.node.out.shape)
+    outer = _ops_graph([(n.op, n.loc) for n in rest], view.index.shape)
+    inputs = Graph((_input_of(view.node),), (view.node,))
+    graph = rewrite(inputs, RULES)
+    if not any(isinstance(n.op, Unit) for n in graph.nodes):
+        raise LutraError("no operator of the model is quantised: there is nothing to build", "model",
+                         "export the model with Quant nodes")
+    output = OutputEnd(real(found[0]), real(found[1]), inner, Constant(view.index), outer)
+    return Lowered(graph, replace(end, shape=graph.inputs[0].out.shape), output, tuple(low.proofs))
+
+
+def _input_of(node: Node) -> Node:
+    while node.args:
+        node = node.args[0]
+    return node
+
+
+def _ops_graph(ops: list[tuple[Op, str]], shape: tuple[int, ...]) -> Graph | None:
+    if not ops:
+        return None
+    first = node = Node(Input("y", Tensor(shape, REAL)))
+    for op, loc in ops:
+        node = Node(op, (node,), loc)
+    return Graph((first,), (node,))
+
+
+def _input_end(path: list[Node], given: InputFormat | None) -> tuple[int, InputEnd]:
+    """How many source nodes the host does, and the input's end."""
+    source = path[0].args[0].out if path else None
+    if source is None:
+        raise LutraError("the model has no operators", "model", "give a model with at least one quantised layer")
+    if given is not None:
+        order, shape = _stream_order(path, source.shape)
+        return 0, InputEnd(None, real(given.scale), real(0.0), given.range, Constant(order), shape, source.shape)
+    count = _host_quantises(path)
+    op = path[count - 1].op
+    assert isinstance(op, Elementwise)
+    tensor = path[count - 1].out
+    order, shape = _stream_order(path[count:], tensor.shape)
+    seed = View(Node(Input("x", Tensor(shape, Range(0, 1)))), order).extended(op, path[count - 1].loc)
+    scale, offset = grid(seed.chain[0])
+    reach = seed.chain[0].apply(np.array([[-1e300], [1e300]]))
+    ends = np.rint((reach - offset) / scale).astype(np.int64)
+    step = 2 if isinstance(op, src.BipolarQuant) or (isinstance(op, src.Quant) and op.codes.bipolar) else 1
+    host = _ops_graph([(n.op, n.loc) for n in path[:count]], source.shape)
+    return count, InputEnd(host, real(scale), real(offset), Range(int(ends.min()), int(ends.max()), step),
+                           Constant(order), seed.node.out.shape, source.shape)
+
+
+def _host_quantises(path: list[Node]) -> int:
+    """How many nodes from the input on end with the model's own input quantiser; LutraError where there is none."""
+    for i, node in enumerate(path):
+        if isinstance(node.op, Elementwise) and node.op.finite:
+            return i + 1
+        if not isinstance(node.op, (Elementwise, *SHAPED)):
+            raise LutraError("nothing quantises the model's input before this operator", node.loc,
+                             "say what the hardware is fed: input_range=(lo, hi) and input_scale=what one is worth")
+    raise LutraError("nothing in the model is quantised", "model", "export the model with Quant nodes")
+
+
+def _stream_order(path: list[Node], shape: tuple[int, ...]) -> tuple[Array, tuple[int, ...]]:
+    """Position in the stream for each element of a source tensor, and the stream's shape: as the first unit reads it,
+    channels last, so that nothing has to be reordered."""
+    index = np.arange(int(np.prod(shape, dtype=np.int64))).reshape(shape)
+    for node in path:
+        match node.op:
+            case Reshape() | src.Permute():
+                index = _moved(node.op, index)
+            case src.Conv() | src.MaxPool() | src.Pad() if index.ndim in (2, 3):
+                index = np.moveaxis(index, 0, -1)
+                break
+            case Elementwise():
+                continue
+            case _:
+                break
+    frame = index.shape if index.ndim < 3 or index.shape[-1] > 0 else (index.size,)
+    position = np.empty(index.size, np.int64)
+    position[index.ravel()] = np.arange(index.size)
+    return position.reshape(shape), frame if frame else (1,)

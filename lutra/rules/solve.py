@@ -1,0 +1,209 @@
+"""An elementwise chain that ends in a quantiser becomes one integer operation, the cheapest of those that are exact.
+
+The chain is the source's own function, evaluated in double precision at integers. Candidates: nothing, a rescale (shift
+or multiply-shift), thresholds, a table. Where the range is small enough all of it is walked; where it is not, the chain
+is monotone by its operators' slopes, so that both sides of every step decide. Ties (round half to even, `>=`) need no rule of
+their own: they are whatever the function says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import gcd
+
+import numpy as np
+
+from lutra.errors import LutraError
+from lutra.ir import Array, Constant, Node, Range
+from lutra.ops.base import Cost, Fold, Unit
+from lutra.ops.rescale.op import Rescale
+from lutra.ops.table.op import Table
+from lutra.ops.threshold.op import Threshold
+from lutra.rules.rescale import fit_rescale
+from lutra.rules.view import Chain, apply, channelwise
+
+WALK = 1 << 22  # evaluations: a range times channels up to this is walked whole
+LEVELS = 1 << 16  # quantisers with more levels are not thresholds
+
+Function = Callable[[Array], Array]  # integers (n, 1) or (n, C) to integers (n, C), or (n, 1) if one function
+
+
+@dataclass(frozen=True)
+class Step:
+    """A function's steps: y = base + gap * #{i: x >= at[c, i]} (`falling`: x < at). at (C or 1, L), rows sorted."""
+
+    base: int
+    gap: int
+    at: Array
+    falling: Array
+
+    def __call__(self, x: Array) -> Array:
+        """Values (n, C) at integers (n, C): for checking."""
+        below = np.stack([np.searchsorted(row, x[:, min(c, x.shape[1] - 1)], side="right")
+                          for c, row in enumerate(self.at)], 1)
+        return self.base + self.gap * np.where(self.falling, self.at.shape[1] - below, below)
+
+
+@dataclass(frozen=True)
+class Solved:
+    """The integer node, how it was shown equal, and at how many inputs single precision would differ (a tie)."""
+
+    node: Node
+    form: str
+    checked: int
+    walked: bool
+    ties: int
+
+
+def solve(node: Node, chain: Chain, quantise: Function, family: str) -> Solved:
+    """The node after the chain. `quantise` gives the chain's integer value at integers; the chain gives its slopes."""
+    given, functions = node.out.range, channelwise(chain, node.out.channels)
+    if given.levels * functions <= WALK:
+        return _walked(node, chain, quantise, functions, family)
+    return _searched(node, chain, quantise, functions, family)
+
+
+def _walked(node: Node, chain: Chain, quantise: Function, functions: int, family: str) -> Solved:
+    given = node.out.range
+    x = given.values()[:, None]
+    y = np.broadcast_to(quantise(x), (given.levels, functions))
+    ties = int((_single(chain, x) != apply(chain, x).astype(np.float32)).any(-1).sum()) if chain else 0
+    checked = y.size
+    if (y == x).all():
+        return Solved(node, "nothing", checked, True, ties)
+    found: list[Node] = []
+    steps = steps_of(given, y)
+    if steps is not None:
+        assert (steps(np.broadcast_to(x, y.shape)) == y).all()
+        found += _stepped(node, steps)
+    if given.bits <= Table.MAX_BITS:
+        found.append(Node(Table(Constant(np.ascontiguousarray(y.T))), (node,), node.loc))
+    if not found:
+        raise LutraError(f"the function between {given} and its quantiser neither rises nor falls and has more than "
+                         f"{1 << Table.MAX_BITS} inputs", node.loc, "quantise to fewer bits before it")
+    best = min(found, key=lambda n: price(n, family))
+    _verify(best, x, y)
+    return Solved(best, form(best), checked, True, ties)
+
+
+def _searched(node: Node, chain: Chain, quantise: Function, functions: int, family: str) -> Solved:
+    given = node.out.range
+    slopes = slope(chain, functions)
+    if (slopes == 0).any():
+        raise LutraError(f"the function of {given.levels} values before the quantiser is not monotone", node.loc,
+                         "quantise to fewer bits before it")
+    steps = bisected(given, quantise, slopes)
+    found = _stepped(node, steps)
+    best = min(found, key=lambda n: price(n, family))
+    edges = steps.at
+    checked = 0
+    for shift in (-given.step, 0):
+        x = np.clip(edges + shift, given.lo, given.hi).T
+        _verify(best, x, quantise(x))
+        checked += x.size
+    return Solved(best, form(best), checked, False, 0)
+
+
+def _verify(node: Node, x: Array, y: Array) -> None:
+    """The integer operation equals the source's function at x (n, C or 1): a proof where x is all of the range."""
+    channels = node.out.channels
+    assert isinstance(node.op, Unit)
+    wide = np.broadcast_to(x, (len(x), channels))
+    shaped = wide.reshape(len(x), *([1] * (len(node.out.shape) - 1)), channels)
+    got = node.op.evaluate(shaped).reshape(len(x), channels)
+    assert (got == y).all(), f"{form(node)} differs from the source at {node.loc}"
+
+
+def _stepped(node: Node, steps: Step) -> list[Node]:
+    """Nodes that compute the steps: thresholds, and a rescale where one fits exactly."""
+    op = Threshold(Constant(steps.at), steps.base, steps.gap, Constant(steps.falling))
+    found = [Node(op, (node,), node.loc)]
+    rescale = fit_rescale(node.out.range, steps.base, steps.gap, steps.at, steps.falling)
+    if rescale is not None:
+        found.append(Node(rescale, (node,), node.loc))
+    return found
+
+
+def steps_of(given: Range, y: Array) -> Step | None:
+    """The steps of a tabulated function y (levels of `given`, C), or None where a column neither rises nor falls."""
+    moves = np.diff(y, axis=0)
+    rising, falling = (moves >= 0).all(0), (moves <= 0).all(0)
+    if not (rising | falling).all():
+        return None
+    falling = falling & ~rising
+    used = np.unique(y)
+    base, gap = int(used[0]), _gap(used)
+    count = (int(used[-1]) - base) // gap
+    if count > LEVELS:
+        return None
+    wanted = base + gap * np.arange(1, count + 1)
+    rows = []
+    for c in range(y.shape[1]):
+        column = y[:, c]
+        index = (len(column) - np.searchsorted(column[::-1], wanted, side="left") if falling[c]
+                 else np.searchsorted(column, wanted, side="left"))
+        rows.append(np.sort(given.lo + given.step * index))
+    return Step(base, gap, np.array(rows, np.int64).reshape(y.shape[1], count), falling)
+
+
+def bisected(given: Range, quantise: Function, slopes: Array) -> Step:
+    """The steps of a monotone function, found by bisection: one evaluation a bit of the range, all steps at once."""
+    ends = quantise(np.array([[given.lo], [given.hi]]))
+    ends = np.broadcast_to(ends, (2, len(slopes)))
+    base, top = int(ends.min()), int(ends.max())
+    if top - base > LEVELS:
+        raise LutraError(f"a quantiser with {top - base + 1} levels is too fine for hardware", hint="use up to 16 bits")
+    wanted = np.arange(base + 1, top + 1)[:, None]
+    falling = slopes < 0
+    low = np.zeros((len(wanted), len(slopes)), np.int64)  # smallest index where the comparison may have turned
+    high = np.full_like(low, given.levels)
+    while (low < high).any():
+        middle = (low + high) // 2
+        y = quantise(given.lo + given.step * np.minimum(middle, given.levels - 1))
+        turned = np.where(falling, y < wanted, y >= wanted) | (middle >= given.levels)
+        high, low = np.where(turned, middle, high), np.where(turned, low, middle + 1)
+        low = np.minimum(low, high)
+    return Step(base, 1, np.sort((given.lo + given.step * low).T, axis=1), falling)
+
+
+def _gap(used: Array) -> int:
+    """The largest step on which all used levels lie."""
+    return max(1, gcd(*(int(d) for d in np.diff(used)))) if used.size > 1 else 1
+
+
+def _single(chain: Chain, x: Array) -> Array:
+    """The chain in single precision, as most frameworks compute it."""
+    y = x.astype(np.float32)
+    for op in chain:
+        y = op.with_params(*(p.astype(np.float32) for p in op.params())).apply(y)
+    return y.astype(np.float32)
+
+
+def slope(chain: Chain, functions: int) -> Array:
+    """+1, -1 or 0 for each function: whether it never falls, never rises, or neither is known."""
+    total = np.ones(functions, np.int64)
+    for op in chain:
+        total = total * op.slope()
+    return total
+
+
+def form(node: Node) -> str:
+    """What an elementwise chain became, in one word."""
+    match node.op:
+        case Rescale(mul=mul) if (mul.array == 1).all():
+            return "shift"
+        case Rescale():
+            return "multiply-shift"
+        case _:
+            return "thresholds" if isinstance(node.op, Threshold) else "table"
+
+
+def price(node: Node, family: str) -> float:
+    """Cost of one lane of a chain's unit in LUTs, block memory counted as the LUTs that it could replace."""
+    assert isinstance(node.op, Unit)
+    cost: Cost = node.op.cost(Fold(), node.args[0].out, family)
+    return cost.lut + 300 * cost.bram + 100 * cost.dsp
+
+
+__all__ = ["Solved", "Step", "bisected", "slope", "solve", "steps_of"]
