@@ -1,0 +1,189 @@
+"""Verilated models: one wrapper for all designs of a simulation, compiled once and kept by content."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+from lutra.hw.netlist import Netlist
+from lutra.hw.verilog import library, memory_file, top_text, word_bytes
+from lutra.tools.cache import Cache
+from lutra.tools.find import Tool, compiler, verilator
+
+HERE = Path(__file__).resolve().parent
+BENCH = "lutra_bench"
+OPTIONS = ("--cc", "-O3", "--x-assign", "fast", "--x-initial", "unique", "--no-timing", "-Wno-fatal", "-Wno-lint",
+           "-Wno-style", "--output-split", "20000", "--top-module", BENCH, "--prefix", "Vbench")
+FLAGS = ("-std=c++17", "-O2", "-fno-strict-aliasing", "-w")
+LIMIT_S = 3600  # of one compiler or Verilator call
+
+
+def separate(netlists: Sequence[Netlist]) -> tuple[Netlist, ...]:
+    """The same designs under names that do not meet: modules and, by instances, memory files."""
+    if len(netlists) == 1:
+        return tuple(netlists)
+    return tuple(_prefixed(n, f"d{i}_") for i, n in enumerate(netlists))
+
+
+def _prefixed(netlist: Netlist, prefix: str) -> Netlist:
+    instances = tuple(replace(i, name=prefix + i.name) for i in netlist.instances)
+    return replace(netlist, name=f"{netlist.name}_{prefix[:-1]}", instances=instances)
+
+
+def memories(netlists: Sequence[Netlist], cache: Cache) -> Path:
+    """A folder with the memory files of all designs: where the simulation runs."""
+    texts = {memory_file(i, p): m.text() for n in netlists for i in n.instances for p, m in i.block.memories.items()}
+
+    def make(folder: Path) -> None:
+        for name, text in texts.items():
+            (folder / name).write_text(text)
+
+    return cache.folder(["memories", *(part for item in texts.items() for part in item)], make)
+
+
+def executable(netlists: Sequence[Netlist], cache: Cache, traced: bool) -> Tool:
+    """The compiled simulation. Weights are read when it starts, so designs that differ in them alone share it."""
+    texts = library(i.block.module for n in netlists for i in n.instances)
+    texts |= {f"{n.name}.sv": top_text(n) for n in netlists} | {f"{BENCH}.sv": bench(netlists)}
+    model = model_text(netlists)
+    trace = ("--trace-vcd",) if traced else ()
+
+    def make(folder: Path) -> None:
+        for name, text in texts.items():
+            (folder / name).write_text(text)
+        verilator()(*OPTIONS, *trace, "--Mdir", "obj", *texts, cwd=folder, timeout_s=LIMIT_S)
+        (folder / "model.cpp").write_text(model)
+        _compile(folder, runtime(cache, traced), traced)
+
+    key = ["simulation", *texts.keys(), *texts.values(), model, *_identity(traced)]
+    binary = cache.folder(key, make) / "simulation"
+    return Tool("simulation", (str(binary),), "", binary)
+
+
+def runtime(cache: Cache, traced: bool) -> list[Path]:
+    """Objects that every simulation links: Verilator's own runtime and the harness."""
+    names = ["verilated", "verilated_threads", "verilated_random", *(["verilated_vcd_c"] if traced else [])]
+    files = [*(_include() / f"{n}.cpp" for n in names), HERE / "harness.cpp"]
+
+    def make(folder: Path) -> None:
+        _objects([(f, folder / f"{f.stem}.o") for f in files], folder, traced)
+
+    folder = cache.folder(["runtime", *_identity(traced)], make)
+    return [folder / f"{f.stem}.o" for f in files]
+
+
+def _compile(folder: Path, objects: list[Path], traced: bool) -> None:
+    """Verilator's sources in as many units as there are cores, then link; only the binary stays."""
+    parts = sorted((folder / "obj").glob("*.cpp"), key=lambda p: -p.stat().st_size)
+    large = sum(p.stat().st_size for p in parts) > 200_000  # below this, the headers are most of the work
+    units: list[list[Path]] = [[] for _ in range(_cores() if large else 1)]
+    for k, part in enumerate([folder / "model.cpp", *parts]):
+        units[k % len(units)].append(part)
+    jobs = []
+    for k, unit in enumerate(u for u in units if u):
+        text = "".join(f'#include "{p.relative_to(folder).as_posix()}"\n' for p in unit)
+        (folder / f"unit{k}.cpp").write_text(text)
+        jobs.append((folder / f"unit{k}.cpp", folder / f"unit{k}.o"))
+    _objects(jobs, folder, traced)
+    compiler()("-o", "simulation", *(o for _, o in jobs), *objects, "-pthread", cwd=folder, timeout_s=LIMIT_S)
+
+
+def _objects(jobs: list[tuple[Path, Path]], folder: Path, traced: bool) -> None:
+    given = {"COVERAGE": 0, "SC": 0, "TIMING": 0, "TRACE": traced, "TRACE_VCD": traced, "TRACE_FST": 0, "TRACE_SAIF": 0}
+    defines = ["-DVL_TIME_CONTEXT", *(f"-DVM_{name}={int(value)}" for name, value in given.items())]
+    include = [f"-I{_include()}", f"-I{_include() / 'vltstd'}", f"-I{HERE}", f"-I{folder}", f"-I{folder / 'obj'}"]
+
+    def one(job: tuple[Path, Path]) -> None:
+        compiler()(*FLAGS, *defines, *include, "-c", job[0], "-o", job[1], cwd=folder, timeout_s=LIMIT_S)
+
+    with ThreadPoolExecutor(_cores()) as pool:
+        list(pool.map(one, jobs))
+
+
+def _include() -> Path:
+    return verilator().path / "include"
+
+
+def _cores() -> int:
+    return os.cpu_count() or 1
+
+
+def _identity(traced: bool) -> list[str | bool]:
+    """What besides the design decides the binary."""
+    own = [(HERE / n).read_text() for n in ("harness.h", "harness.cpp")]
+    return [traced, verilator().version, compiler().name, compiler().version, *OPTIONS, *FLAGS, *own]
+
+
+def bench(netlists: Sequence[Netlist]) -> str:
+    """The wrapper: clock and reset shared, every design's ends as ports of its own, all streams' states as probes."""
+    ports, instances = [], []
+    for k, n in enumerate(netlists):
+        widths = {s.name: 8 * word_bytes(s.width) - 1 for s in n.streams}
+        ports += [f"input wire [{widths[n.input]}:0] in_data_{k}", f"output wire [{widths[n.output]}:0] out_data_{k}"]
+        ports += [f"input wire {name}_{k}" for name in ("in_valid", "out_ready")]
+        ports += [f"output wire {name}_{k}" for name in ("in_ready", "out_valid", "out_last")]
+        instances.append(
+            f"  {n.name} d{k} (.clk(clk), .rst(rst),\n"
+            f"    .s_axis_tdata(in_data_{k}), .s_axis_tvalid(in_valid_{k}), .s_axis_tready(in_ready_{k}),\n"
+            f"    .m_axis_tdata(out_data_{k}), .m_axis_tvalid(out_valid_{k}), .m_axis_tready(out_ready_{k}),\n"
+            f"    .m_axis_tlast(out_last_{k}));\n")
+    probes = [f"d{k}.{s.name}" for k, n in enumerate(netlists) for s in n.streams][::-1]
+    for what in ("valid", "ready"):
+        ports.append(f"output wire [{len(probes) - 1}:0] probe_{what}")
+        instances.append(f"  assign probe_{what} = {{{', '.join(f'{p}_{what}' for p in probes)}}};\n")
+    head = ",\n  ".join(["input wire clk", "input wire rst", *ports])
+    return f"module {BENCH} (\n  {head}\n);\n{''.join(instances)}endmodule\n"
+
+
+def model_text(netlists: Sequence[Netlist]) -> str:
+    """The C++ that hands the verilated wrapper's ports to the harness."""
+    ends, probes = [], []
+    for k, n in enumerate(netlists):
+        width = {s.name: word_bytes(s.width) for s in n.streams}
+        ends.append(f"    {{&m.in_data_{k}, &m.in_valid_{k}, &m.in_ready_{k}, {width[n.input]}, &m.out_data_{k}, "
+                    f"&m.out_valid_{k}, &m.out_ready_{k}, &m.out_last_{k}, {width[n.output]}, {n.out_words}}},\n")
+        probes += [(k, s.name) for s in n.streams]
+    lines = "".join(f'    {{{k}, "{name}", {bit}}},\n' for bit, (k, name) in enumerate(probes))
+    return MODEL.replace("ENDS", "".join(ends)).replace("PROBES", lines)
+
+
+MODEL = """\
+#include "Vbench.h"
+#include "harness.h"
+#if VM_TRACE
+#include "verilated_vcd_c.h"
+#endif
+
+int main(int argc, char** argv) {
+  VerilatedContext context;
+  context.randReset(2);  // registers wake up in random states: only reset and initial values may be relied on
+  context.randSeed(1);
+  context.traceEverOn(argc > 3);
+  Vbench m{&context};
+  Model model;
+  model.clk = &m.clk;
+  model.rst = &m.rst;
+  model.ends = {
+ENDS  };
+  model.probes = {
+PROBES  };
+  model.probe_valid = reinterpret_cast<const uint8_t*>(&m.probe_valid);
+  model.probe_ready = reinterpret_cast<const uint8_t*>(&m.probe_ready);
+  model.eval = [&] { m.eval(); };
+#if VM_TRACE
+  VerilatedVcdC waves;
+  m.trace(&waves, 99);
+  waves.open(argv[3]);
+  model.dump = [&](uint64_t time) { waves.dump(time); };
+#endif
+  int status = drive(model, argv[1], argv[2]);
+#if VM_TRACE
+  waves.close();
+#endif
+  m.final();
+  return status;
+}
+"""

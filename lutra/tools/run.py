@@ -1,0 +1,65 @@
+"""Run an external tool: its own process group, its output kept, a failure told in its own telling lines."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from lutra.errors import LutraError
+
+TELLING = re.compile(r"error|fatal|fail|abort|assert|cannot|killed|no space|not found", re.IGNORECASE)
+SHOWN = 6  # lines of a failed tool's output that an error quotes
+
+
+def run(
+    cmd: Sequence[str], cwd: Path | None = None, timeout_s: float | None = None, env: Mapping[str, str] | None = None
+) -> str:
+    """Run `cmd` (no shell) and return what it printed, both streams together.
+
+    `env` is added to the environment. LutraError where the tool is missing, fails or runs past `timeout_s` seconds;
+    nothing of its process group outlives the call, an interrupt included.
+    """
+    name = Path(cmd[0]).name
+    try:
+        process = subprocess.Popen(
+            list(cmd), cwd=cwd, env={**os.environ, **(env or {})}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True)
+    except OSError as e:
+        raise LutraError(f"{name} does not start: {e.strerror}", hint="see `lutra doctor`") from e
+    try:
+        output, _ = process.communicate(timeout=timeout_s)
+    except subprocess.TimeoutExpired as e:
+        _end(process)
+        raise LutraError(f"{name} ran past its limit of {timeout_s:g} s") from e
+    except BaseException:
+        _end(process)
+        raise
+    if process.returncode:
+        raise LutraError(f"{name} failed ({_status(process.returncode)}): {telling(output)}")
+    return output
+
+
+def telling(output: str) -> str:
+    """The last lines that say what went wrong, on one line; the very last ones where none does."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    chosen = [line for line in lines if TELLING.search(line)] or lines
+    return " | ".join(chosen[-SHOWN:]) or "it printed nothing"
+
+
+def _status(code: int) -> str:
+    return f"exit status {code}" if code > 0 else f"signal {signal.Signals(-code).name}"
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """End the process and all that it started."""
+    if hasattr(os, "killpg"):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()
+    process.wait()
