@@ -7,7 +7,7 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
@@ -30,7 +30,7 @@ class Tool:
 
     def __call__(self, *args: str | Path, cwd: Path | None = None, timeout_s: float | None = None) -> str:
         """Run it with these arguments; see `lutra.tools.run.run`."""
-        return run([*self.command, *map(str, args)], cwd, timeout_s, self.env)
+        return run([*self.command, *map(str, args)], cwd, timeout_s, self.env, self.name)
 
 
 @dataclass(frozen=True)
@@ -45,25 +45,25 @@ class Found:
 
 def toolchain() -> tuple[Found, ...]:
     """Every tool that Lutra can use, found or not."""
-    lines = []
-    for find, purpose in FINDERS:
-        try:
-            lines.append(Found(find.__name__.replace("_", "-"), purpose, find(), ""))
-        except LutraError as e:
-            lines.append(Found(find.__name__.replace("_", "-"), purpose, None, str(e)))
-    return tuple(lines)
+    return tuple(_look(*finder) for finder in FINDERS)
+
+
+def _look(name: str, find: Callable[[], Tool], purpose: str) -> Found:
+    try:
+        return Found(name, purpose, find(), "")
+    except LutraError as e:
+        return Found(name, purpose, None, str(e))
 
 
 @cache
 def verilator() -> Tool:
-    """Verilator; LutraError where there is none that is new enough."""
+    """Verilator; `path` is its root, which holds `include/`."""
+    if native := _native("verilator", VERILATOR_LEAST):
+        return replace(native, path=Path(native("--getenv", "VERILATOR_ROOT").strip()))
     package = _package("verilator")
-    if package and (binary := _executable(package / "bin" / "verilator_bin")):
+    if package and (binary := shutil.which(package / "bin" / "verilator_bin")):
         env = {"VERILATOR_ROOT": str(package)}
-        return Tool("verilator", (str(binary),), _version([str(binary), "--version"], env), package, env)
-    native = _native("verilator", VERILATOR_LEAST)
-    if native:
-        return native
+        return Tool("verilator", (binary,), _installed("verilator"), package, env)
     raise _missing("Verilator 5.030 or later", SIM)
 
 
@@ -104,9 +104,9 @@ def ecppack() -> Tool:
     return _pnr("ecppack", "_run_ecppack_argv")
 
 
-FINDERS: tuple[tuple[Callable[[], Tool], str], ...] = (
-    (verilator, "RTL simulation"), (compiler, "RTL simulation"), (yosys, "synthesis"),
-    (nextpnr_ecp5, "place and route on ECP5"), (ecppack, "bitstreams for ECP5"))
+FINDERS: tuple[tuple[str, Callable[[], Tool], str], ...] = (
+    ("verilator", verilator, "RTL simulation"), ("c++", compiler, "RTL simulation"), ("yosys", yosys, "synthesis"),
+    ("nextpnr-ecp5", nextpnr_ecp5, "place and route on ECP5"), ("ecppack", ecppack, "bitstreams for ECP5"))
 
 
 def _pnr(name: str, entry: str) -> Tool:
@@ -130,11 +130,6 @@ def _native(name: str, least: tuple[int, int], flag: str = "--version") -> Tool 
 
 def _which(name: str) -> Path | None:
     found = shutil.which(name)
-    return Path(found) if found else None
-
-
-def _executable(path: Path) -> Path | None:
-    found = shutil.which(path)
     return Path(found) if found else None
 
 

@@ -11,14 +11,10 @@ def main(args: list[str]) -> int:
     """Run the commands in one design; the log goes to standard output. Yosys itself ends the process on an error."""
     from pyosys import libyosys
 
-    quiet = "-q" in args
-    rest = [a for a in args if a != "-q"]
-    if len(rest) != 2 or rest[0] not in ("-p", "-s"):
-        sys.stderr.write("usage: [-q] (-p commands | -s script)\n")
+    if len(args) != 2 or args[0] not in ("-p", "-s"):
+        sys.stderr.write("usage: -p commands | -s script\n")
         return 2
-    if not quiet:
-        libyosys.log_to_stream(sys.stdout)
-    libyosys.run_pass(rest[1] if rest[0] == "-p" else f"script {rest[1]}", libyosys.Design())
+    libyosys.run_pass(f"script {args[1]}" if args[0] == "-s" else args[1], libyosys.Design())
     return 0
 
 

@@ -17,14 +17,15 @@ SHOWN = 6  # lines of a failed tool's output that an error quotes
 
 
 def run(
-    cmd: Sequence[str], cwd: Path | None = None, timeout_s: float | None = None, env: Mapping[str, str] | None = None
+    cmd: Sequence[str], cwd: Path | None = None, timeout_s: float | None = None, env: Mapping[str, str] | None = None,
+    name: str = "",
 ) -> str:
     """Run `cmd` (no shell) and return what it printed, both streams together.
 
-    `env` is added to the environment. LutraError where the tool is missing, fails or runs past `timeout_s` seconds;
+    `env` is added to the environment; `name` is what errors call the tool. LutraError where the tool is missing, fails or runs past `timeout_s` seconds;
     nothing of its process group outlives the call, an interrupt included.
     """
-    name = Path(cmd[0]).name
+    name = name or Path(cmd[0]).name
     try:
         process = subprocess.Popen(
             list(cmd), cwd=cwd, env={**os.environ, **(env or {})}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
