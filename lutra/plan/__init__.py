@@ -1,1 +1,1 @@
-"""Plan."""
+"""Plan: what is chosen for a graph, and how the choice is found."""

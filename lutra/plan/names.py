@@ -8,23 +8,33 @@ from collections.abc import Mapping
 from lutra.errors import LutraError
 from lutra.ir import Graph, Input, Node
 from lutra.ops.base import Unit
+from lutra.ops.reshape.op import Reshape
 
 
 def pipeline(graph: Graph) -> tuple[Node, ...]:
     """The hardware units in order of the stream. LutraError unless the graph is one chain from its only input to its
-    only output, with at least one unit."""
+    only output, with at least one unit.
+    """
     if len(graph.inputs) != 1 or len(graph.outputs) != 1:
-        raise LutraError(f"{len(graph.inputs)} inputs and {len(graph.outputs)} outputs", hint="one of each is supported")
+        found = f"{len(graph.inputs)} inputs and {len(graph.outputs)} outputs"
+        raise LutraError(f"the model has {found}", hint="one of each is supported")
     for node in graph.nodes:
-        users = len(graph.users[node])
-        if users > 1:
-            raise LutraError(f"the result of {node.op.kind} is read {users} times", node.loc, "branches have no hardware yet")
-        if not isinstance(node.op, Input) and len(node.args) != 1:
-            raise LutraError(f"{node.op.kind} has {len(node.args)} arguments", node.loc, "one stream in is supported")
+        _check(node, len(graph.users[node]))
     units = tuple(n for n in graph.nodes if isinstance(n.op, Unit))
     if not units:
         raise LutraError("nothing to build: no operation of the model needs hardware")
     return units
+
+
+def _check(node: Node, users: int) -> None:
+    if users > 1:
+        raise LutraError(f"the result of {node.op.kind} is read {users} times", node.loc, "branches have no hardware")
+    if isinstance(node.op, Input):
+        return
+    if not isinstance(node.op, Unit | Reshape):
+        raise LutraError(f"{node.op.kind} has no hardware", node.loc, "lower the model to an integer graph first")
+    if len(node.args) != 1:
+        raise LutraError(f"{node.op.kind} reads {len(node.args)} streams", node.loc, "one is supported")
 
 
 def unit_of(node: Node) -> Unit:

@@ -5,7 +5,7 @@ One list that costs, schedule and hardware are all made from, so that they canno
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lutra.ir import Array, Graph, Node, Tensor
@@ -49,21 +49,20 @@ def stages(graph: Graph, folds: Mapping[Node, Fold], depths: Mapping[Node, int])
 
     `depths` is keyed by the node whose result the stream carries; what it lacks has depth 0.
     """
-    return tuple(_stages(graph, folds, depths))
+    placed = unit_stages(graph, folds)
+    pairs = zip(placed, (*placed[1:], None), strict=True)
+    return tuple(s for a, b in pairs for s in (a, *(stream(a, b, depths.get(a.node, 0)) if b else ())))
 
 
-def _stages(graph: Graph, folds: Mapping[Node, Fold], depths: Mapping[Node, int]) -> Iterator[Stage]:
-    names, units = layer_names(graph), pipeline(graph)
-    for node, after in zip(units, (*units[1:], None), strict=True):
-        name, unit, x = names[node], unit_of(node), node.args[0].out
-        yield Stage(name, node, unit, folds[node], x)
-        if after is not None:
-            lanes = unit.lanes(folds[node], x)[1]
-            yield from _stream(name, node, lanes, unit_of(after).lanes(folds[after], after.args[0].out)[0], depths)
+def unit_stages(graph: Graph, folds: Mapping[Node, Fold]) -> tuple[Stage, ...]:
+    """The units alone."""
+    names = layer_names(graph)
+    return tuple(Stage(names[n], n, unit_of(n), folds[n], n.args[0].out) for n in pipeline(graph))
 
 
-def _stream(name: str, node: Node, lanes: int, wanted: int, depths: Mapping[Node, int]) -> Iterator[Stage]:
-    if depths.get(node, 0):
-        yield Stage(f"{name}_fifo", node, Fifo(depths[node]), Fold(lanes, lanes), node.out)
-    if lanes != wanted:
-        yield Stage(f"{name}_width", node, Width(), Fold(pe=wanted, simd=lanes), node.out)
+def stream(source: Stage, sink: Stage, depth: int) -> tuple[Stage, ...]:
+    """What stands between two units: a FIFO if `depth`, a width converter if their lanes differ."""
+    node, lanes, wanted = source.node, source.lanes[1], sink.lanes[0]
+    fifo = Stage(f"{source.name}_fifo", node, Fifo(depth), Fold(lanes, lanes), node.out) if depth else None
+    width = Stage(f"{source.name}_width", node, Width(), Fold(wanted, lanes), node.out) if lanes != wanted else None
+    return tuple(s for s in (fifo, width) if s)

@@ -1,0 +1,98 @@
+"""Folds given by hand: a mapping, or a TOML or JSON file, of layers to {pe, simd, ram}."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lutra.errors import LutraError
+from lutra.ir import Graph, Node
+from lutra.ops.base import Fold
+from lutra.plan.candidates import layer
+from lutra.plan.devices import Device
+from lutra.plan.goals import planned, prices
+from lutra.plan.names import layer_names, pipeline, unit_of
+from lutra.plan.plan import Plan
+
+RAMS = ("auto", "lut", "block")
+
+
+def by_hand(graph: Graph, device: Device, clock_mhz: float, spec: Mapping[str, Any] | str | Path) -> Plan:
+    """The plan with these folds.
+
+    spec: for each layer, by its name ("matmul0") or its place in the pipeline ("0"), some of pe, simd and ram ("auto",
+    "lut", "block"); or the path of a .toml or .json file with that. What a layer leaves out is 1 and "auto". A layer
+    that is not named gets its cheapest fold that is no slower than the slowest named one, so that it does not bound
+    the rate (its fastest fold where none is).
+    LutraError for a layer that does not exist, a key that is not one of these, and a fold that is not legal.
+    """
+    given = _read(spec) if isinstance(spec, str | Path) else spec
+    names = layer_names(graph)
+    folds = dict(_fold(graph, names, str(name), fields) for name, fields in given.items())
+    slowest = max((unit_of(n).cycles(f, n.args[0].out) for n, f in folds.items()), default=0)
+    for node in pipeline(graph):
+        if node not in folds:
+            folds[node] = _cheapest(node, slowest, device)
+    return planned(graph, device, clock_mhz, folds)
+
+
+def _read(path: str | Path) -> Mapping[str, Any]:
+    path = Path(path)
+    try:
+        text = path.read_text()
+        data = json.loads(text) if path.suffix == ".json" else _toml(text)
+    except OSError as e:
+        raise LutraError(f"cannot read the folding file: {e.strerror}", str(path)) from e
+    except ValueError as e:
+        raise LutraError(f"not a valid folding file: {e}", str(path), "JSON in .json, TOML in .toml") from e
+    if not isinstance(data, dict):
+        raise LutraError(f"a folding file holds layers, not a {type(data).__name__}", str(path))
+    return data
+
+
+def _toml(text: str) -> Mapping[str, Any]:
+    import sys
+
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    return tomllib.loads(text)
+
+
+def _fold(graph: Graph, names: Mapping[Node, str], name: str, fields: Any) -> tuple[Node, Fold]:
+    node = _find(graph, names, name)
+    where = f"folding of {names[node]}" + (f" ({node.loc})" if node.loc else "")
+    if not isinstance(fields, Mapping) or not set(fields) <= {"pe", "simd", "ram"}:
+        raise LutraError(f"{fields!r} is not a fold", where, "give some of pe, simd and ram")
+    for key in ("pe", "simd"):
+        if not isinstance(fields.get(key, 1), int) or isinstance(fields.get(key), bool):
+            raise LutraError(f"{key}={fields[key]!r} is not an integer", where)
+    if fields.get("ram", "auto") not in RAMS:
+        raise LutraError(f"ram={fields['ram']!r}", where, f"one of {', '.join(RAMS)}")
+    fold = Fold(**fields)
+    try:
+        unit_of(node).lanes(fold, node.args[0].out)
+    except LutraError as e:
+        raise LutraError(e.what, where, e.hint) from e
+    return node, fold
+
+
+def _find(graph: Graph, names: Mapping[Node, str], name: str) -> Node:
+    table = {n: node for node, n in names.items()}
+    nodes = pipeline(graph)
+    if name.isdecimal() and int(name) < len(nodes):
+        return nodes[int(name)]
+    if name not in table:
+        close = difflib.get_close_matches(name, table, n=3)
+        raise LutraError(f"no layer {name!r}", "folding", f"the layers are {', '.join(close or table)}")
+    return table[name]
+
+
+def _cheapest(node: Node, cycles: int, device: Device) -> Fold:
+    choices = layer(node, device.family)
+    allowed = [i for i, c in enumerate(choices.cycles) if c <= max(cycles, int(choices.cycles.min()))]
+    return choices.folds[min(allowed, key=lambda i: float(prices(device) @ choices.costs[i]))]

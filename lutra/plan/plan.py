@@ -1,0 +1,120 @@
+"""Plan: what was chosen. Device, clock, a fold for each unit, a depth for each stream; all the rest is derived."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any
+
+from lutra.errors import LutraError
+from lutra.ir import Graph, Node
+from lutra.ops.base import Cost, Fold
+from lutra.plan.devices import Device, device
+from lutra.plan.names import layer_names, pipeline
+from lutra.plan.schedule import latency
+from lutra.plan.stages import Stage, stages
+
+RESOURCES = ("lut", "ff", "bram", "dsp")
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Choices for a graph. `folds` has every unit; `depths` the streams that have a FIFO, by the node that fills them.
+
+    Frozen: `dataclasses.replace(plan, clock_mhz=150)` makes another one.
+    """
+
+    graph: Graph
+    device: Device
+    clock_mhz: float
+    folds: Mapping[Node, Fold]
+    depths: Mapping[Node, int]
+
+    def __post_init__(self) -> None:
+        if not 0 < self.clock_mhz < float("inf"):
+            raise LutraError(f"a clock of {self.clock_mhz} MHz", hint="give a positive number of megahertz")
+        units = set(pipeline(self.graph))
+        assert set(self.folds) == units, "a fold for each unit"
+        assert set(self.depths) <= units and all(d > 0 for d in self.depths.values()), "depths are of units' results"
+        for field in ("folds", "depths"):
+            object.__setattr__(self, field, MappingProxyType(dict(getattr(self, field))))
+
+    @cached_property
+    def names(self) -> Mapping[Node, str]:
+        """The name of each unit."""
+        return layer_names(self.graph)
+
+    @cached_property
+    def stages(self) -> tuple[Stage, ...]:
+        """Units, FIFOs and width converters in order of the stream."""
+        return stages(self.graph, self.folds, self.depths)
+
+    @cached_property
+    def cycles(self) -> Mapping[str, int]:
+        """Cycles between frames of each stage by its name, were it alone."""
+        return {s.name: s.cycles for s in self.stages}
+
+    @cached_property
+    def interval(self) -> int:
+        """Cycles between frames of the whole pipeline in steady state: the slowest stage's."""
+        return max(self.cycles.values())
+
+    @cached_property
+    def bottleneck(self) -> Stage:
+        """The first of the slowest stages."""
+        return max(self.stages, key=lambda s: self.cycles[s.name])
+
+    @property
+    def fps(self) -> float:
+        """Frames a second."""
+        return self.clock_mhz * 1e6 / self.interval
+
+    @cached_property
+    def latency(self) -> int:
+        """Cycles on an empty pipeline from the first input word's taking to the last output word's being there."""
+        return latency(self.stages)
+
+    @cached_property
+    def costs(self) -> Mapping[str, Cost]:
+        """Estimated resources of each stage by its name."""
+        return {s.name: s.cost(self.device.family) for s in self.stages}
+
+    @cached_property
+    def cost(self) -> Cost:
+        """Estimated resources of the whole."""
+        return sum(self.costs.values(), Cost())
+
+    @property
+    def share(self) -> Mapping[str, float]:
+        """Estimated resources over what the device has, by resource; above 1 does not fit."""
+        return shares(self.cost, self.device)
+
+    def refold(self, node: Node, fold: Fold) -> Plan:
+        """The plan with another fold for one unit."""
+        return replace(self, folds={**self.folds, node: fold})
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON data, without the graph; nodes by their index in `graph.nodes`."""
+        index = {n: str(i) for i, n in enumerate(self.graph.nodes)}
+        folds = {index[n]: {"pe": f.pe, "simd": f.simd, "ram": f.ram} for n, f in self.folds.items()}
+        depths = {index[n]: d for n, d in self.depths.items()}
+        return {"device": self.device.name, "clock_mhz": self.clock_mhz, "folds": folds, "depths": depths}
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any], graph: Graph) -> Plan:
+        """The inverse of `to_json` for the same graph."""
+        nodes = graph.nodes
+        folds = {nodes[int(i)]: Fold(**f) for i, f in data["folds"].items()}
+        depths = {nodes[int(i)]: int(d) for i, d in data["depths"].items()}
+        return Plan(graph, device(data["device"]), data["clock_mhz"], folds, depths)
+
+
+def shares(cost: Cost, of: Device) -> dict[str, float]:
+    """Each resource over the device's; infinite where it has none of what is needed."""
+    return {r: _share(getattr(cost, r), getattr(of, r)) for r in RESOURCES}
+
+
+def _share(need: float, have: float) -> float:
+    return need / have if have else float("inf") if need else 0.0
