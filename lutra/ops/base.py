@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -93,7 +93,8 @@ class Unit(Op):
 
     def times(self, fold: Fold, x: Tensor, arrivals: Array) -> tuple[Array, Array]:
         """When each input word is taken and each output word is there, for words that arrive at `arrivals` (cycles,
-        one for each word of a whole number of frames, non-decreasing) and an output that never stalls."""
+        one for each word of a whole number of frames, non-decreasing) and an output that never stalls.
+        """
         loop = self.loop(fold, x)
         words = int(loop.reads[-1])
         frames = len(arrivals) // words
@@ -119,11 +120,6 @@ def divisors(n: int) -> tuple[int, ...]:
 def check_fold(name: str, value: int, of: int, what: str) -> None:
     """LutraError unless `value` divides `of`."""
     if value < 1 or of % value:
-        options = [d for d in divisors(of)]
-        near = sorted(options, key=lambda d: abs(d - value))[:2]
-        raise LutraError(f"{name}={value} does not divide {of} {what}", hint=f"try {' or '.join(map(str, sorted(near)))}")
+        near = sorted(sorted(divisors(of), key=lambda d: abs(d - value))[:2])
+        raise LutraError(f"{name}={value} does not divide {of} {what}", hint=f"try {' or '.join(map(str, near))}")
 
-
-def fields_text(op: Op) -> dict[str, Any]:
-    """The fields of an operation by name."""
-    return {k: getattr(op, k) for k in op.__dataclass_fields__}  # type: ignore[attr-defined]

@@ -40,7 +40,8 @@ class InputEnd:
 
     def integers(self, x: Array) -> Array:
         """The integers (N, *shape) that the hardware is fed, from frames in the source's layout; LutraError for values
-        that no integer stands for."""
+        that no integer stands for.
+        """
         if x.dtype.kind in "iub" and self.host is None and x.shape[1:] == self.source_shape:
             return self._placed(self._checked(x))
         value = self.real(x)
@@ -52,7 +53,8 @@ class InputEnd:
         whole = np.rint(steps)
         if not np.abs(steps - whole).max(initial=0.0) <= OFF_STEP:
             worst = float(value.ravel()[np.nanargmax(np.abs(steps - whole).ravel())])
-            raise LutraError(f"the value {worst:g} is no multiple of the input scale {float(self.scale.array):g}", "input",
+            scale = float(self.scale.array)
+            raise LutraError(f"the value {worst:g} is no multiple of the input scale {scale:g}", "input",
                              "round the data to the scale first, or pass the integers themselves as an integer array")
         return self._placed(self._checked(whole))
 

@@ -83,6 +83,17 @@ class Lowering:
             return Integers(view.node, *found)
         return self._on_lattice(view, loc, zero)
 
+    def if_integer(self, view: View, loc: str) -> View:
+        """The settled view, its pending chain made into hardware too where that is an exact function to integers."""
+        view = self.settle(view, loc)
+        if affine(view.chain, view.node) is not None:
+            return view
+        try:
+            found = self._on_lattice(view, loc, zero=False)
+        except LutraError:
+            return view
+        return View(found.node, view.index, _affine(found.scale, found.offset))
+
     def _on_lattice(self, view: View, loc: str, zero: bool) -> Integers:
         given = view.node.out.range
         if given.levels * channelwise(view.chain, view.channels) > WALK:
@@ -96,10 +107,10 @@ class Lowering:
         return Integers(solved.node, scale, offset)
 
     def _solve(self, node: Node, chain: Chain, scale: Array, offset: Array, loc: str) -> Solved:
-        def quantise(x: Array) -> Array:
-            return np.rint((apply(chain, x) - offset) / scale).astype(np.int64)
+        def level(real: Array) -> Array:
+            return np.rint((real - offset) / scale).astype(np.int64)
 
-        solved = solve(node, chain, quantise, self.family)
+        solved = solve(node, chain, level, self.family)
         operations = tuple(op.kind for op in chain)
         self.proofs.append(Proof(loc, operations, solved.form, solved.checked, solved.walked, solved.ties))
         return solved

@@ -31,7 +31,7 @@ class Weights:
 
 
 def lower_matmul(low: Lowering, view: View, op: SourceMatMul, loc: str) -> View:
-    """y = x W: one unit; the stream's order of the K elements goes into the weights."""
+    """Y = x W: one unit; the stream's order of the K elements goes into the weights."""
     k, m = op.weights.shape
     quant = None if op.quant is None else (op.quant[0].array.T, _transposed(op.quant[1].array, (k, m)))
     check_weights(op.weights.array.T, quant, loc)

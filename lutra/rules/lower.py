@@ -132,8 +132,9 @@ def _pad(low: Lowering, view: View, op: src.Pad, loc: str) -> View:
 
 def _argmax(low: Lowering, view: View, op: src.ArgMax, loc: str) -> View | None:
     """In hardware where the integers order as the reals do: one rising affine function for all channels, or offsets of
-    whole steps; None (the host's) otherwise."""
-    view = low.settle(view, loc)
+    whole steps; None (the host's) otherwise.
+    """
+    view = low.if_integer(view, loc)
     found = affine(view.chain, view.node)
     c = view.channels
     flat = view.index.reshape(-1, c) if view.index.shape[-1:] == (c,) else None
@@ -168,8 +169,9 @@ def _only_host(rest: list[Node]) -> None:
 
 def _finish(low: Lowering, end: InputEnd, view: View, rest: list[Node]) -> Lowered:
     """Resolve what is pending at the end: quantisers in hardware, the affine part in the output's scale, the rest as
-    host operations."""
-    view = low.settle(view, rest[0].loc if rest else "the model's output")
+    host operations.
+    """
+    view = low.if_integer(view, rest[0].loc if rest else "the model's output")
     count = next((i for i, _ in enumerate(view.chain) if affine(view.chain[: i + 1], view.node) is None),
                  len(view.chain))
     found = affine(view.chain[:count], view.node)
@@ -236,7 +238,8 @@ def _host_quantises(path: list[Node]) -> int:
 
 def _stream_order(path: list[Node], shape: tuple[int, ...]) -> tuple[Array, tuple[int, ...]]:
     """Position in the stream for each element of a source tensor, and the stream's shape: as the first unit reads it,
-    channels last, so that nothing has to be reordered."""
+    channels last, so that nothing has to be reordered.
+    """
     index = np.arange(int(np.prod(shape, dtype=np.int64))).reshape(shape)
     for node in path:
         match node.op:

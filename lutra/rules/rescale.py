@@ -25,8 +25,9 @@ def fit_rescale(given: Range, base: int, gap: int, at: Array, falling: Array) ->
 
 
 def _shift_to_even(given: Range, levels: Array, at: Array) -> Rescale | None:
-    """x + b shifted right with rounding half to even: its step to level j lies at (j - 1/2) 2**s - b, one later for
-    odd j. So one step inside the range fixes b, and the others must agree."""
+    """X + b shifted right with rounding half to even: its step to level j lies at (j - 1/2) 2**s - b, one later for
+    odd j. So one step inside the range fixes b, and the others must agree.
+    """
     inside = (at > given.lo) & (at <= given.hi)
     if given.step != 1 or not inside.any(1).all():
         return None
@@ -43,7 +44,8 @@ def _shift_to_even(given: Range, levels: Array, at: Array) -> Rescale | None:
 def _multiply(given: Range, levels: Array, at: Array, only_shift: bool) -> Rescale | None:
     """floor((m x + b) / 2**s): level j is reached at T, and not at the value before it, exactly when
     m T + b >= j 2**s > m (T - step) + b. Each step bounds b from one side or both; for the slope m / 2**s the pairs of
-    steps bound it from both sides. The smallest s with an integer m in every channel's bounds is taken."""
+    steps bound it from both sides. The smallest s with an integer m in every channel's bounds is taken.
+    """
     slopes = [_slope_bounds(given, levels, row) for row in at]
     for shift in range(MAX_SHIFT):
         unit = 1 << shift

@@ -21,7 +21,8 @@ def drop_reshape(node: Node) -> Node | None:
 
 def threshold_before_pool(node: Node) -> Node | None:
     """Thresholds of a maximum are the maximum of thresholds: they rise, each channel by its own. Windows then carry few
-    bits, not accumulators."""
+    bits, not accumulators.
+    """
     match node:
         case Node(op=Threshold(falling=falling), args=(Node(op=MaxReduce() as pool, args=(
                 Node(op=Window() as window, args=(inner,)) as slid,)) as pooled,)) if not falling.array.any():

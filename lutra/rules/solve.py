@@ -2,8 +2,8 @@
 
 The chain is the source's own function, evaluated in double precision at integers. Candidates: nothing, a rescale (shift
 or multiply-shift), thresholds, a table. Where the range is small enough all of it is walked; where it is not, the chain
-is monotone by its operators' slopes, so that both sides of every step decide. Ties (round half to even, `>=`) need no rule of
-their own: they are whatever the function says.
+is monotone by its operators' slopes, so that both sides of every step decide. Ties (round half to even, `>=`) need no
+rule of their own: they are whatever the function says.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ from lutra.rules.view import Chain, apply, channelwise
 WALK = 1 << 22  # evaluations: a range times channels up to this is walked whole
 LEVELS = 1 << 16  # quantisers with more levels are not thresholds
 
+CHUNK = 4096  # rows checked at a time
 Function = Callable[[Array], Array]  # integers (n, 1) or (n, C) to integers (n, C), or (n, 1) if one function
+Level = Callable[[Array], Array]  # real values to integers
 
 
 @dataclass(frozen=True)
@@ -56,23 +58,23 @@ class Solved:
     ties: int
 
 
-def solve(node: Node, chain: Chain, quantise: Function, family: str) -> Solved:
-    """The node after the chain. `quantise` gives the chain's integer value at integers; the chain gives its slopes."""
+def solve(node: Node, chain: Chain, level: Level, family: str) -> Solved:
+    """The node after the chain; `level` says which integer stands for each real value that the chain can end in."""
     given, functions = node.out.range, channelwise(chain, node.out.channels)
     if given.levels * functions <= WALK:
-        return _walked(node, chain, quantise, functions, family)
-    return _searched(node, chain, quantise, functions, family)
+        return _walked(node, chain, level, functions, family)
+    return _searched(node, chain, level, functions, family)
 
 
-def _walked(node: Node, chain: Chain, quantise: Function, functions: int, family: str) -> Solved:
+def _walked(node: Node, chain: Chain, level: Level, functions: int, family: str) -> Solved:
     given = node.out.range
     x = given.values()[:, None]
-    y = np.broadcast_to(quantise(x), (given.levels, functions))
-    ties = int((_single(chain, x) != apply(chain, x).astype(np.float32)).any(-1).sum()) if chain else 0
+    y = np.broadcast_to(level(apply(chain, x)), (given.levels, functions))
+    ties = _ties(chain, level, x, y)
     checked = y.size
     if (y == x).all():
         return Solved(node, "nothing", checked, True, ties)
-    found: list[Node] = []
+    found = _linear(node, y)
     steps = steps_of(given, y)
     if steps is not None:
         assert (steps(np.broadcast_to(x, y.shape)) == y).all()
@@ -87,7 +89,10 @@ def _walked(node: Node, chain: Chain, quantise: Function, functions: int, family
     return Solved(best, form(best), checked, True, ties)
 
 
-def _searched(node: Node, chain: Chain, quantise: Function, functions: int, family: str) -> Solved:
+def _searched(node: Node, chain: Chain, level: Level, functions: int, family: str) -> Solved:
+    def quantise(x: Array) -> Array:
+        return level(apply(chain, x))
+
     given = node.out.range
     slopes = slope(chain, functions)
     if (slopes == 0).any():
@@ -96,23 +101,41 @@ def _searched(node: Node, chain: Chain, quantise: Function, functions: int, fami
     steps = bisected(given, quantise, slopes)
     found = _stepped(node, steps)
     best = min(found, key=lambda n: price(n, family))
-    edges = steps.at
-    checked = 0
-    for shift in (-given.step, 0):
-        x = np.clip(edges + shift, given.lo, given.hi).T
-        _verify(best, x, quantise(x))
+    checked = ties = 0
+    for shift in (-given.step, 0):  # both sides of every step
+        x = np.clip(steps.at + shift, given.lo, given.hi).T
+        y = quantise(x)
+        _verify(best, x, y)
         checked += x.size
-    return Solved(best, form(best), checked, False, 0)
+        ties += _ties(chain, level, x, y)
+    return Solved(best, form(best), checked, False, ties)
 
 
 def _verify(node: Node, x: Array, y: Array) -> None:
     """The integer operation equals the source's function at x (n, C or 1): a proof where x is all of the range."""
     channels = node.out.channels
-    assert isinstance(node.op, Unit)
     wide = np.broadcast_to(x, (len(x), channels))
-    shaped = wide.reshape(len(x), *([1] * (len(node.out.shape) - 1)), channels)
-    got = node.op.evaluate(shaped).reshape(len(x), channels)
-    assert (got == y).all(), f"{form(node)} differs from the source at {node.loc}"
+    for at in range(0, len(x), CHUNK):
+        rows = wide[at : at + CHUNK]
+        got = node.op.evaluate(rows.reshape(len(rows), *([1] * (len(node.out.shape) - 1)), channels))
+        assert (got.reshape(len(rows), channels) == y[at : at + CHUNK]).all(), f"{form(node)} differs at {node.loc}"
+
+
+def _linear(node: Node, y: Array) -> list[Node]:
+    """M x + b, where the tabulated function is just that."""
+    given = node.out.range
+    if given.levels < 2:
+        return []
+    rise = y[1] - y[0]
+    if (rise % given.step).any() or (np.diff(y, axis=0) != rise).any() or not rise.any():
+        return []
+    mul = rise // given.step
+    op = Rescale(_short(mul), _short(y[0] - mul * given.lo), 0, False, int(y.min()), int(y.max()))
+    return [Node(op, (node,), node.loc)]
+
+
+def _short(values: Array) -> Constant:
+    return Constant(values[:1] if (values == values[0]).all() else values)
 
 
 def _stepped(node: Node, steps: Step) -> list[Node]:
@@ -172,12 +195,14 @@ def _gap(used: Array) -> int:
     return max(1, gcd(*(int(d) for d in np.diff(used)))) if used.size > 1 else 1
 
 
-def _single(chain: Chain, x: Array) -> Array:
-    """The chain in single precision, as most frameworks compute it."""
-    y = x.astype(np.float32)
+def _ties(chain: Chain, level: Level, x: Array, y: Array) -> int:
+    """At how many of these integers rounding each operation to single precision, as most frameworks do, would change
+    the level.
+    """
+    value = x.astype(np.float64)
     for op in chain:
-        y = op.with_params(*(p.astype(np.float32) for p in op.params())).apply(y)
-    return y.astype(np.float32)
+        value = op.apply(value).astype(np.float32).astype(np.float64)
+    return int((level(value) != y).sum())
 
 
 def slope(chain: Chain, functions: int) -> Array:

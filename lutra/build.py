@@ -1,0 +1,106 @@
+"""The whole flow: a model file becomes an accelerator. Read it from top to bottom."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lutra.accelerator import Accelerator, Facts
+from lutra.errors import LutraError
+from lutra.ir import Graph, Range
+from lutra.plan.devices import Device
+from lutra.plan.devices import device as find_device
+from lutra.plan.folding import BUDGET, by_hand, for_budget, for_fps
+from lutra.plan.plan import Plan
+from lutra.rules.lower import InputFormat, lower
+from lutra.tools.cache import Cache
+
+if TYPE_CHECKING:
+    import onnx
+
+    from lutra.front import Model
+
+CLOCK_MHZ = 100.0
+
+
+def compile(
+    model: str | os.PathLike[str] | bytes | onnx.ModelProto,
+    device: str = "ecp5-85k",
+    *,
+    fps: float | None = None,
+    budget: float | None = None,
+    folding: Mapping[str, Any] | str | os.PathLike[str] | None = None,
+    clock_mhz: float = CLOCK_MHZ,
+    input_range: tuple[int, int] | None = None,
+    input_scale: float | None = None,
+    cache: str | os.PathLike[str] | None = None,
+) -> Accelerator:
+    """Compile a quantised ONNX model (a path, its bytes, or a ModelProto) to a dataflow accelerator.
+
+    device: a name of `lutra devices`. One of: fps, frames a second to reach at least, with the cheapest folds; budget,
+    the share of the device that may be used, with the greatest frame rate (by default 0.7 of it); folding, a mapping or
+    a TOML or JSON file {layer: {pe, simd}} of your own. clock_mhz: the clock to plan for.
+
+    input_range: least and greatest integer that the hardware is fed; input_scale: what one of them is worth to the
+    model. Without them the model's own input quantiser says it, and the host quantises.
+
+    cache: folder for the results of tools. LutraError names what is in the way: a node, a file, an option.
+    """
+    from lutra.front import load
+
+    loaded = load(model)
+    target = find_device(device)
+    given = input_format(loaded, input_range, input_scale)
+    lowered = lower(loaded.graph, given, target.family)
+    plan = plan_for(lowered.graph, target, clock_mhz, fps, budget, folding)
+    facts = Facts(loaded.name, loaded.sha256, loaded.size)
+    return Accelerator(facts, loaded.graph, lowered, plan, Cache(cache_folder(cache)))
+
+
+def plan_for(
+    graph: Graph, device: Device, clock_mhz: float, fps: float | None = None, budget: float | None = None,
+    folding: Mapping[str, Any] | str | os.PathLike[str] | None = None,
+) -> Plan:
+    """The plan for the one goal that is given; without any, the greatest rate within the usual share of the device."""
+    goals = {"fps": fps, "budget": budget, "folding": folding}
+    given = [name for name, value in goals.items() if value is not None]
+    if len(given) > 1:
+        raise LutraError(f"{' and '.join(given)} are given", "options", "give one of fps, budget and folding")
+    if folding is not None:
+        return by_hand(graph, device, clock_mhz, folding)
+    if fps is not None:
+        return for_fps(graph, device, clock_mhz, fps)
+    return for_budget(graph, device, clock_mhz, BUDGET if budget is None else budget)
+
+
+def load(folder: str | os.PathLike[str], *, cache: str | os.PathLike[str] | None = None) -> Accelerator:
+    """The accelerator of a build folder that `save` wrote."""
+    from lutra.store import read
+
+    return read(Path(folder), Cache(cache_folder(cache)))
+
+
+def input_format(model: Model, span: tuple[int, int] | None, scale: float | None) -> InputFormat | None:
+    """What the hardware is fed: as the caller says, else as the model's file is annotated, else None."""
+    if span is None and scale is None:
+        return InputFormat(model.annotation, 1.0) if model.annotation is not None else None
+    if span is None or scale is None:
+        missing = "input_range" if span is None else "input_scale"
+        raise LutraError(f"{missing} is missing", "input", "give both input_range=(lo, hi) and input_scale, or neither")
+    if not 0 < scale < float("inf"):
+        raise LutraError(f"input_scale={scale} is not a positive number", "input", "say what one integer is worth")
+    lo, hi = span
+    if int(lo) != lo or int(hi) != hi or lo >= hi:
+        raise LutraError(f"input_range=({lo}, {hi}) is not a range of integers", "input", "give (lo, hi) with lo < hi")
+    return InputFormat(Range(int(lo), int(hi)), float(scale))
+
+
+def cache_folder(given: str | os.PathLike[str] | None) -> Path:
+    """The cache's folder: the given one, else the platform's place for a user's caches."""
+    if given is not None:
+        return Path(given)
+    from platformdirs import user_cache_dir
+
+    return Path(user_cache_dir("lutra"))
