@@ -1,0 +1,93 @@
+"""Matrix product and convolution by constants."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lutra.errors import LutraError
+from lutra.ir import REAL, Array, Constant, Tensor
+from lutra.ops.source.base import SourceOp
+from lutra.ops.source.window import chunks, out_size, pad, windows
+
+# An exact decomposition of weights: integers (int64, the weights' shape) and scales (float64, broadcastable), whose
+# product is the weights bit for bit.
+Quantised = tuple[Constant, Constant]
+
+
+@dataclass(frozen=True)
+class MatMul(SourceOp):
+    """(..., K) -> (..., M): x W with weights (K, M). `quant`: where the weights come from a quantiser."""
+
+    weights: Constant
+    quant: Quantised | None = None
+
+    def infer(self, *args: Tensor) -> Tensor:
+        """The last axis becomes M; LutraError where it is not K."""
+        (x,) = args
+        k, m = self.weights.shape
+        if not x.shape or x.shape[-1] != k:
+            raise LutraError(f"weights of shape {(k, m)} do not fit a tensor of shape {x.shape} (without batch axis)",
+                             hint=f"its last axis must have {k} elements")
+        return Tensor((*x.shape[:-1], m), REAL)
+
+    def evaluate(self, *args: Array) -> Array:
+        """NumPy's matrix product in double precision."""
+        (x,) = args
+        return np.asarray(np.asarray(x, dtype=np.float64) @ self.weights.array)
+
+
+@dataclass(frozen=True)
+class Conv(SourceOp):
+    """Convolution of (C, *spatial) by weights (M, C / groups, *kernel), one or two spatial axes.
+
+    `stride`, `before`, `after` (zero padding) and `dilation` have one element for each spatial axis. `quant`: where the
+    weights come from a quantiser.
+    """
+
+    weights: Constant
+    stride: tuple[int, ...]
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+    dilation: tuple[int, ...]
+    groups: int = 1
+    quant: Quantised | None = None
+
+    @property
+    def kernel(self) -> tuple[int, ...]:
+        """The kernel's size."""
+        return self.weights.shape[2:]
+
+    def infer(self, *args: Tensor) -> Tensor:
+        """(M, *out); LutraError where channels, groups or sizes do not fit."""
+        (x,) = args
+        m, c = self.weights.shape[:2]
+        if len(x.shape) != len(self.kernel) + 1:
+            raise LutraError(f"weights of shape {self.weights.shape} do not fit a tensor of shape {x.shape} (no batch "
+                             "axis)", hint="channels first, as many spatial axes as the kernel has")
+        if c * self.groups != x.shape[0] or m % self.groups:
+            raise LutraError(f"{self.groups} groups of {c} channels and {m} results do not fit {x.shape[0]} channels",
+                             hint="channels = groups times the second axis of the weights")
+        size = out_size(x.shape[1:], self.kernel, self.stride, self.before, self.after, self.dilation)
+        return Tensor((m, *size), REAL)
+
+    def evaluate(self, *args: Array) -> Array:
+        """Windows as rows of a matrix, a chunk of frames at a time."""
+        (x,) = args
+        parts = [self._frames(x[part]) for part in chunks(len(x), x[0].size * int(np.prod(self.kernel)))]
+        return np.concatenate(parts) if parts else self._frames(x)
+
+    def _frames(self, x: Array) -> Array:
+        padded = pad(np.asarray(x, dtype=np.float64), (0, *self.before), (0, *self.after), 0.0)
+        view = windows(padded, self.kernel, self.stride, self.dilation)  # (N, C, *out, *kernel)
+        axes = len(self.kernel)
+        rows = np.moveaxis(view, 1, 1 + axes)  # (N, *out, C, *kernel)
+        m, c = self.weights.shape[:2]
+        results = []
+        for g in range(self.groups):
+            part = rows[(slice(None),) * (1 + axes) + (slice(g * c, (g + 1) * c),)]
+            weights = self.weights.array[g * m // self.groups : (g + 1) * m // self.groups]
+            flat = part.reshape(*part.shape[: 1 + axes], -1)
+            results.append(flat @ weights.reshape(len(weights), -1).T)
+        return np.ascontiguousarray(np.moveaxis(np.concatenate(results, axis=-1), -1, 1))
