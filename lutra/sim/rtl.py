@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from lutra.hw.verilog import word_bytes
 from lutra.ir import Array
 from lutra.sim.verilate import executable, memories, separate
 from lutra.tools.cache import Cache
+from lutra.tools.find import Tool
 
 PATIENCE = 1_000_000  # cycles in which nothing moves at either end: more is called a deadlock
 
@@ -33,14 +34,13 @@ class RtlRun:
         """Interval and latency of `frames` frames, from the time at which each one's last word left."""
         done = self.left.reshape(frames, -1)[:, -1]
         start = self.taken.reshape(frames, -1)[:, 0]
-        return Timing(tuple(int(d) for d in np.diff(done)), int(done[0] - start[0]) + 1)
+        return Timing(tuple(int(d) for d in np.diff(done)), int(done[0] - start[0]))
 
 
 @dataclass(frozen=True)
 class Timing:
-    """`intervals`: cycles between the ends of successive frames; `latency`: cycles of the first frame, first word's
-    cycle to last word's, both counted.
-    """
+    """`intervals`: cycles between the ends of successive frames; `latency`: cycles from the first word's taking to the
+    last word's being there, of the first frame."""
 
     intervals: tuple[int, ...]
     latency: int
@@ -68,10 +68,14 @@ class Stimulus:
 
 @dataclass(frozen=True)
 class RtlModel:
-    """One or more designs in one compiled simulation. They run side by side, each driven on its own."""
+    """One or more designs in one compiled simulation. They run side by side, each driven on its own.
+
+    `changed`: texts that stand for library files of these names, for checks that faults are found.
+    """
 
     netlists: tuple[Netlist, ...]
     cache: Cache
+    changed: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def build(cls, netlist: Netlist, cache: Cache) -> RtlModel:
@@ -79,10 +83,12 @@ class RtlModel:
         return cls.build_many((netlist,), cache)
 
     @classmethod
-    def build_many(cls, netlists: Sequence[Netlist], cache: Cache) -> RtlModel:
+    def build_many(
+        cls, netlists: Sequence[Netlist], cache: Cache, changed: Mapping[str, str] | None = None
+    ) -> RtlModel:
         """Several designs in one simulation: one compilation instead of many."""
-        model = cls(separate(netlists), cache)
-        executable(model.netlists, cache, traced=False)
+        model = cls(separate(netlists), cache, changed or {})
+        model._binary(traced=False)
         return model
 
     def run(
@@ -101,7 +107,7 @@ class RtlModel:
         LutraError where nothing moves for `patience` cycles, a rule of the streams is broken (data or valid change
         before they are taken, an output follows an input in the same cycle, a misplaced last, a word too many).
         """
-        binary = executable(self.netlists, self.cache, traced=vcd is not None)
+        binary = self._binary(traced=vcd is not None)
         counts = [_out_words(n, s) for n, s in zip(self.netlists, stimuli, strict=True)]
         job = b"".join([np.uint64(patience).tobytes(), *map(_job, self.netlists, stimuli, counts)])
         wave = [str(vcd.resolve())] if vcd else []
@@ -111,6 +117,9 @@ class RtlModel:
             binary(place / "job", place / "result", *wave, cwd=memories(self.netlists, self.cache))
             result = (place / "result").read_bytes()
         return _results(self.netlists, stimuli, counts, result)
+
+    def _binary(self, traced: bool) -> Tool:
+        return executable(self.netlists, self.cache, traced, self.changed)
 
 
 def to_words(codes: Array, bits: int) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -44,9 +44,14 @@ def memories(netlists: Sequence[Netlist], cache: Cache) -> Path:
     return cache.folder(["memories", *(part for item in texts.items() for part in item)], make)
 
 
-def executable(netlists: Sequence[Netlist], cache: Cache, traced: bool) -> Tool:
-    """The compiled simulation. Weights are read when it starts, so designs that differ in them alone share it."""
+def executable(netlists: Sequence[Netlist], cache: Cache, traced: bool, changed: Mapping[str, str]) -> Tool:
+    """The compiled simulation. Weights are read when it starts, so designs that differ in them alone share it.
+
+    `changed`: library files, by name, that are taken with another text.
+    """
     texts = library(i.block.module for n in netlists for i in n.instances)
+    assert changed.keys() <= texts.keys(), changed.keys() - texts.keys()
+    texts |= changed
     texts |= {f"{n.name}.sv": top_text(n) for n in netlists} | {f"{BENCH}.sv": bench(netlists)}
     model = model_text(netlists)
     trace = ("--trace-vcd",) if traced else ()

@@ -22,8 +22,8 @@ def run(
 ) -> str:
     """Run `cmd` (no shell) and return what it printed, both streams together.
 
-    `env` is added to the environment; `name` is what errors call the tool. LutraError where the tool is missing, fails or runs past `timeout_s` seconds;
-    nothing of its process group outlives the call, an interrupt included.
+    `env` is added to the environment; `name` is what errors call the tool. LutraError where the tool is missing, fails
+    or runs past `timeout_s` seconds. Nothing of its process group outlives the call, not even on an interrupt.
     """
     name = name or Path(cmd[0]).name
     try:
