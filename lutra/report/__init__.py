@@ -1,1 +1,5 @@
-"""Report."""
+"""One report model, written as JSON and shown as a page."""
+
+from lutra.report.html import page, write_page
+
+__all__ = ["page", "write_page"]

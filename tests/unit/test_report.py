@@ -1,0 +1,121 @@
+"""The page shows the model's figures, asks for nothing from outside, and takes names for what they are: text."""
+
+import json
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+from facts import facts
+
+from lutra.report import page, write_page
+from lutra.report.html import amount, bars, heat, number, percent
+from lutra.report.model import Resources, Timing, share_of
+
+VOID = {"meta", "rect", "path", "ellipse", "br", "link", "img"}
+
+
+class Reader(HTMLParser):
+    """Elements with their attributes, and the text; fails where tags do not nest."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements, self.open, self.text = [], [], ""
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def test_page_is_well_formed_and_self_contained():
+    read = Reader(page(facts().data()))
+    assert not [t for t, _ in read.elements if t in ("script", "link", "img", "iframe", "object", "base", "form")]
+    for _, attrs in read.elements:
+        assert not {"src", "href", "srcset", "action", "xlink:href"} & set(attrs)
+        assert not [k for k in attrs if k.startswith("on")]
+    assert "url(http" not in read.text and "@import" not in read.text
+
+
+NASTY = ["<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>", "'; DROP TABLE", "../../x", "a;rm -rf b",
+         "{{ 7 * 7 }}", "x" * 300, "réseau 网络", "</title><svg onload=alert(1)>", "&lt;b&gt;"]
+
+
+@pytest.mark.parametrize("name", NASTY)
+def test_names_are_text(name):
+    read, plain = Reader(page(facts(name, name).data())), Reader(page(facts().data()))
+    assert [t for t, _ in read.elements] == [t for t, _ in plain.elements]
+    assert name in read.text
+
+
+def test_every_layer_has_a_box_and_a_row():
+    built = facts()
+    read = Reader(page(built.data()))
+    boxes = [a["aria-label"] for t, a in read.elements if t == "svg" and a.get("role") == "img"]
+    assert [b.split(",")[0] for b in boxes] == [la.name for la in built.layers]
+    assert [t for t, _ in read.elements].count("tr") == len(built.layers) + 1
+
+
+def test_figures_of_the_model_are_shown():
+    text = Reader(page(facts().data())).text
+    for figure in ("100,000", "1,000 cycles", "23.45 µs", "131.4 MHz", "8,931", "48,210 integers, none differs",
+                   "3,600 output words, 1 differ", "digits.bit", "1,934,000 bytes", "softmax"):
+        assert figure in text
+
+
+def test_unknown_is_said_not_guessed():
+    bare = replace(facts(placed=False), checks=(), uses=facts().uses[:1])
+    text = Reader(page(bare.data())).text
+    assert "Not placed" in text and "asked for, not placed yet" in text and "Nothing has been compared yet" in text
+
+
+def test_a_missed_clock_is_said():
+    late = replace(facts(), timing=Timing("ecp5-85k", 88.0, False))
+    assert "misses the 100 MHz" in Reader(page(late.data())).text
+
+
+def test_json_holds_all_and_survives(tmp_path):
+    data = facts().data()
+    again = json.loads(json.dumps(data))
+    assert again == data and page(again) == page(data)
+    assert write_page(data, tmp_path / "r.html").read_text(encoding="utf-8") == page(data)
+
+
+def test_bars_leave_out_what_nobody_uses():
+    assert [g["name"] for g in bars(facts().data())] == ["LUT4", "Flip-flops", "DP16KD"]
+
+
+def test_share_of():
+    got = share_of(Resources(50, None, 3, None, 0), Resources(100, 10, 0, 0, 7))
+    assert got == Resources(0.5, None, None, None, 0.0)
+
+
+@pytest.mark.parametrize("value, text", [(None, "–"), (0, "0"), (1234567, "1,234,567"), (23.456, "23.46"), (0.5, "0.5"),
+                                         (0.01234, "0.01234"), (1234.5, "1,234"), (10.0, "10")])
+def test_number(value, text):
+    assert number(value) == text
+
+
+@pytest.mark.parametrize("value, text", [(None, "–"), (0, "0%"), (0.0632, "6.3%"), (0.1, "10%"), (1.234, "123%")])
+def test_percent(value, text):
+    assert percent(value) == text
+
+
+@pytest.mark.parametrize("bits, text", [(12, "12 bit"), (2048, "2 Kbit"), (3 * 1024**2, "3 Mbit")])
+def test_amount(bits, text):
+    assert amount(bits) == text
+
+
+@pytest.mark.parametrize("share, step", [(0, 0), (0.19, 0), (0.2, 1), (0.99, 4), (1, 5), (1.5, 5)])
+def test_heat(share, step):
+    assert heat(share) == step
