@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 from lutra.errors import LutraError
 from lutra.hw.netlist import Block, Instance, Netlist, Stream
@@ -43,7 +44,7 @@ def chain(pipe: tuple[Stage, ...], name: str) -> Netlist:
 
 def _widths(blocks: list[Block]) -> list[int]:
     """Width of each stream, on which the blocks at its two ends agree."""
-    for before, after in zip(blocks, blocks[1:], strict=False):
+    for before, after in pairwise(blocks):
         assert before.out_width == after.in_width, (before, after)
     return [blocks[0].in_width, *(b.out_width for b in blocks)]
 

