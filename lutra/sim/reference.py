@@ -35,8 +35,9 @@ class Runner:
 
     def all(self, x: Array) -> list[Array]:
         """The integers of every node, in the order of `graph.nodes`, each (N, *shape), int64."""
-        parts = [self._values(p) for p in self._parts(x)]
-        return [np.concatenate([self._empty(n), *(p[i] for p in parts)]) for i, n in enumerate(self.graph.nodes)]
+        parts = [[v.astype(np.int64) for v in self._values(p)] for p in self._parts(x)]
+        columns = zip(*parts, strict=True) if parts else [()] * len(self.graph.nodes)
+        return [np.concatenate([self._empty(n), *c]) for n, c in zip(self.graph.nodes, columns, strict=True)]
 
     def _frames(self, x: Array) -> Array:
         if self._chain is None:

@@ -14,7 +14,7 @@ from lutra.hw.netlist import Netlist
 from lutra.hw.verilog import word_bytes
 from lutra.ir import Array
 from lutra.sim.verilate import executable, memories, separate
-from lutra.tools.cache import Cache
+from lutra.tools.cache import Cache, writing
 from lutra.tools.find import Tool
 
 PATIENCE = 1_000_000  # cycles in which nothing moves at either end: more is called a deadlock
@@ -112,7 +112,7 @@ class RtlModel:
         counts = [_out_words(n, s) for n, s in zip(self.netlists, stimuli, strict=True)]
         job = b"".join([np.uint64(patience).tobytes(), *map(_job, self.netlists, stimuli, counts)])
         wave = [str(vcd.resolve())] if vcd else []
-        with tempfile.TemporaryDirectory(prefix="lutra-") as folder:
+        with writing(Path(tempfile.gettempdir())), tempfile.TemporaryDirectory(prefix="lutra-") as folder:
             place = Path(folder)
             (place / "job").write_bytes(job)
             binary(place / "job", place / "result", *wave, cwd=memories(self.netlists, self.cache))

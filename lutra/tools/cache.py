@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,13 +30,8 @@ class Cache:
         place = self.root / digest(key)
         if place.is_dir():
             return place
-        try:
+        with writing(self.root):
             self._make(place, make)
-        except OSError as e:
-            if e.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
-                raise
-            raise LutraError(f"cannot write to {self.root}: {e.strerror}", hint="free some space or choose another "
-                             "folder for the cache") from e
         return place
 
     def _make(self, place: Path, make: Callable[[Path], None]) -> None:
@@ -50,6 +46,17 @@ class Cache:
                 raise
         finally:
             shutil.rmtree(draft, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def writing(place: Path) -> Iterator[None]:
+    """What is written in this block goes to `place`: a full or forbidden disk there is a LutraError."""
+    try:
+        yield
+    except OSError as e:
+        if e.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
+            raise
+        raise LutraError(f"cannot write to {place}: {e.strerror}", hint="free some space or choose another folder") from e
 
 
 def digest(key: Iterable[Part]) -> str:

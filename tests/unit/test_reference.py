@@ -21,7 +21,7 @@ class Scale(Op):
         return Tensor(args[0].shape, Range(r.lo * self.by, r.hi * self.by))
 
     def evaluate(self, *args):
-        return args[0].astype(np.int64) * self.by
+        return args[0].astype(np.float32) * self.by
 
 
 @dataclass(frozen=True)
