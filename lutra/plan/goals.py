@@ -11,7 +11,6 @@ from lutra.ir import Array, Graph, Node
 from lutra.ops.base import Cost, Fold
 from lutra.plan.candidates import RESOURCES, Chain, chain, vector
 from lutra.plan.devices import Device
-from lutra.plan.names import layer_names
 from lutra.plan.plan import Plan
 from lutra.plan.schedule import stream_depths
 from lutra.plan.solve import Choice, cheapest, within
@@ -34,10 +33,9 @@ def for_fps(graph: Graph, device: Device, clock_mhz: float, fps: float) -> Plan:
         raise LutraError(f"a rate of {fps} frames a second", hint="give a positive number")
     choices = chain(graph, device.family)
     interval = int(clock_mhz * 1e6 / fps * (1 + 1e-12))  # a rate that was computed from a whole interval gives it back
-    if interval < choices.fastest:
-        raise _too_fast(graph, choices, clock_mhz, fps, interval)
     best = cheapest(choices, interval, prices(device))
-    assert best is not None, "an interval that every layer can reach"
+    if best is None:
+        raise _too_fast(graph, device, choices, clock_mhz, fps, interval)
     found = within(choices, interval, prices(device), _capacity(device)) or best
     plan = _plan_of(graph, device, clock_mhz, choices, found)
     if max(plan.share.values()) > 1:
@@ -123,12 +121,15 @@ def _plan_of(graph: Graph, device: Device, clock_mhz: float, choices: Chain, cho
     return planned(graph, device, clock_mhz, {n: layer.folds[p] for n, layer, p in layers})
 
 
-def _too_fast(graph: Graph, choices: Chain, clock_mhz: float, fps: float, interval: int) -> LutraError:
-    slow = max(zip(choices.nodes, choices.layers, strict=True), key=lambda n: int(n[1].cycles.min()))
-    name, least = layer_names(graph)[slow[0]], int(slow[1].cycles.min())
+def _too_fast(
+    graph: Graph, device: Device, choices: Chain, clock_mhz: float, fps: float, interval: int
+) -> LutraError:
+    fastest = _fastest_within(choices, prices(device), np.full(len(RESOURCES), np.inf))
+    assert fastest is not None
+    plan = _plan_of(graph, device, clock_mhz, choices, fastest)
     wanted = f"{fps:g} frames/s at {clock_mhz:g} MHz leave {interval} cycles a frame"
-    most = f"at most {clock_mhz * 1e6 / choices.fastest:.6g} frames/s at this clock"
-    return LutraError(f"{wanted}, and {name} fully unfolded takes {least}", slow[0].loc, most)
+    slow = f"{plan.bottleneck.name} takes {plan.interval} however it is folded"
+    return LutraError(f"{wanted}, and {slow}", plan.bottleneck.node.loc, f"at most {plan.fps:.6g} frames/s at this clock")
 
 
 def _too_small(need: Cost, device: Device, share: Array, what: str, hint: str) -> LutraError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Mapping
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from lutra.plan.plan import Plan
 RAMS = ("auto", "lut", "block")
 
 
-def by_hand(graph: Graph, device: Device, clock_mhz: float, spec: Mapping[str, Any] | str | Path) -> Plan:
+def by_hand(graph: Graph, device: Device, clock_mhz: float, spec: Mapping[str, Any] | str | PathLike[str]) -> Plan:
     """The plan with these folds.
 
     spec: for each layer, by its name ("matmul0") or its place in the pipeline ("0"), some of pe, simd and ram ("auto",
@@ -29,7 +30,7 @@ def by_hand(graph: Graph, device: Device, clock_mhz: float, spec: Mapping[str, A
     the rate (its fastest fold where none is).
     LutraError for a layer that does not exist, a key that is not one of these, and a fold that is not legal.
     """
-    given = _read(spec) if isinstance(spec, str | Path) else spec
+    given = _read(spec) if isinstance(spec, str | PathLike) else spec
     names = layer_names(graph)
     folds = dict(_fold(graph, names, str(name), fields) for name, fields in given.items())
     slowest = max((unit_of(n).cycles(f, n.args[0].out) for n, f in folds.items()), default=0)
@@ -39,7 +40,7 @@ def by_hand(graph: Graph, device: Device, clock_mhz: float, spec: Mapping[str, A
     return planned(graph, device, clock_mhz, folds)
 
 
-def _read(path: str | Path) -> Mapping[str, Any]:
+def _read(path: str | PathLike[str]) -> Mapping[str, Any]:
     path = Path(path)
     try:
         text = path.read_text()

@@ -69,6 +69,14 @@ def waiting(there: Array, taken: Array, interval: int) -> int:
     return int((came - gone).max())
 
 
+def unhurried(there: Array, taken: Array, interval: int) -> bool:
+    """Whether a unit's output register alone does in steady state: each word is taken as it comes, or, as a unit goes
+    on while a word stands at its output, before the next result stands behind it.
+    """
+    after = np.append(there[1:], there[0] + interval)
+    return bool(((taken == there) | (taken <= after - 2)).all())
+
+
 def stream_depths(graph: Graph, folds: Mapping[Node, Fold], interval: int | None = None) -> dict[Node, int]:
     """The depth that each stream needs for a frame every `interval` cycles (default: the slowest stage's).
 
@@ -91,8 +99,7 @@ def _depth(source: Stage, sink: Stage, there: Array, interval: int) -> tuple[int
     depth = 0
     while True:
         taken, out = _through((*stream(source, sink, depth), sink), there, interval)
-        idle = depth == 0 and np.array_equal(taken, there)  # taken as they come: nothing ever waits
-        need = 0 if idle else waiting(there, taken, interval)
+        need = 0 if depth == 0 and unhurried(there, taken, interval) else waiting(there, taken, interval)
         if need <= depth:
             return depth, out
         depth = max(need, SMALLEST)  # a deeper FIFO may have a longer latency, so look again
