@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -68,14 +67,10 @@ class Chain:
 
     @cached_property
     def intervals(self) -> Array:
-        """Every interval that some choice has, ascending: none is below what its slowest layer can do."""
-        every = [x.cycles.ravel() for x in (*self.layers, *self.joints)]
-        return np.unique(np.concatenate([e[e >= self.fastest] for e in every]))
-
-    @cached_property
-    def fastest(self) -> int:
-        """No choice has a smaller interval."""
-        return max(int(x.cycles.min()) for x in (*self.layers, *self.joints))
+        """Every interval that some choice has, ascending, from what no choice can be below."""
+        tables = [x.cycles.ravel() for x in self.layers] + [x.cycles.ravel() for x in self.joints]
+        every = np.unique(np.concatenate(tables))
+        return every[every >= max(int(t.min()) for t in tables)]
 
 
 def chain(graph: Graph, family: str) -> Chain:
@@ -106,7 +101,7 @@ def _undominated(every: Layer) -> Layer:
     return every.take(np.array(sorted(i for some in kept.values() for i in some)))
 
 
-def _joint(node: Node, before: Sequence[int], after: Sequence[int], family: str) -> Joint:
+def _joint(node: Node, before: Array, after: Array, family: str) -> Joint:
     cycles = np.zeros((len(before), len(after)), dtype=np.int64)
     costs = np.zeros((len(before), len(after), len(RESOURCES)))
     for i, a in enumerate(before):

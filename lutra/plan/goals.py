@@ -129,7 +129,8 @@ def _too_fast(
     plan = _plan_of(graph, device, clock_mhz, choices, fastest)
     wanted = f"{fps:g} frames/s at {clock_mhz:g} MHz leave {interval} cycles a frame"
     slow = f"{plan.bottleneck.name} takes {plan.interval} however it is folded"
-    return LutraError(f"{wanted}, and {slow}", plan.bottleneck.node.loc, f"at most {plan.fps:.6g} frames/s at this clock")
+    most = f"at most {plan.fps:.6g} frames/s at this clock"
+    return LutraError(f"{wanted}, and {slow}", plan.bottleneck.node.loc, most)
 
 
 def _too_small(need: Cost, device: Device, share: Array, what: str, hint: str) -> LutraError:

@@ -71,15 +71,15 @@ def within(chain: Chain, interval: int, prices: Array, limits: Array) -> Choice 
         return first
     scale = 1 / np.maximum(limits, 1e-9)
     duals = np.full(len(limits), 1 / len(limits))
-    best_duals, best_bound = duals, -np.inf
+    best_duals, best_bound = duals, float("-inf")
     for _ in range(ROUNDS):
         found = cheapest(chain, interval, duals * scale)
         assert found is not None
         over = found.cost * scale - 1
         if found.fits(limits):
             return found
-        if duals @ over > best_bound:
-            best_duals, best_bound = duals, duals @ over
+        if float(duals @ over) > best_bound:
+            best_duals, best_bound = duals, float(duals @ over)
         if best_bound > 1e-9:
             return None  # even the cheapest by these prices is over the limits' own price
         duals = duals * np.exp(np.clip(over, -1, 1))
