@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from lutra.hw.netlist import Netlist
 from lutra.hw.verilog import library, memory_file, top_text, word_bytes
 from lutra.tools.cache import Cache
 from lutra.tools.find import Tool, compiler, verilator
+from lutra.tools.run import parallel
 
 HERE = Path(__file__).resolve().parent
 BENCH = "lutra_bench"
@@ -101,11 +102,11 @@ def _objects(jobs: list[tuple[Path, Path]], folder: Path, traced: bool) -> None:
     defines = ["-DVL_TIME_CONTEXT", *(f"-DVM_{name}={int(value)}" for name, value in given.items())]
     include = [f"-I{_include()}", f"-I{_include() / 'vltstd'}", f"-I{HERE}", f"-I{folder}", f"-I{folder / 'obj'}"]
 
-    def one(job: tuple[Path, Path]) -> None:
-        compiler()(*FLAGS, *defines, *include, "-c", job[0], "-o", job[1], cwd=folder, timeout_s=LIMIT_S)
+    def one(source: Path, target: Path) -> str:
+        return compiler()(*FLAGS, *defines, *include, "-c", source, "-o", target, cwd=folder, timeout_s=LIMIT_S)
 
-    with ThreadPoolExecutor(_cores()) as pool:
-        list(pool.map(one, jobs))
+    for _ in parallel([partial(one, *job) for job in jobs], _cores()):
+        pass
 
 
 def _include() -> Path:

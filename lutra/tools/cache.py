@@ -56,7 +56,8 @@ def writing(place: Path) -> Iterator[None]:
     except OSError as e:
         if e.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
             raise
-        raise LutraError(f"cannot write to {place}: {e.strerror}", hint="free some space or choose another folder") from e
+        hint = "free some space or choose another folder"
+        raise LutraError(f"cannot write to {place}: {e.strerror}", hint=hint) from e
 
 
 def digest(key: Iterable[Part]) -> str:

@@ -7,13 +7,18 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError, ThreadPoolExecutor, wait
 from pathlib import Path
+from typing import TypeVar
 
 from lutra.errors import LutraError
 
 TELLING = re.compile(r"error|fatal|fail|abort|assert|cannot|killed|no space|not found", re.IGNORECASE)
 SHOWN = 6  # lines of a failed tool's output that an error quotes
+T = TypeVar("T")
+_group = threading.local()  # the processes of the `parallel` that this thread works for
 
 
 def run(
@@ -32,6 +37,8 @@ def run(
             stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True)
     except OSError as e:
         raise LutraError(f"{name} does not start: {e.strerror}", hint="see `lutra doctor`") from e
+    mine: set[subprocess.Popen[str]] = getattr(_group, "live", set())
+    mine.add(process)
     try:
         output, _ = process.communicate(timeout=timeout_s)
     except subprocess.TimeoutExpired as e:
@@ -40,9 +47,42 @@ def run(
     except BaseException:
         _end(process)
         raise
+    finally:
+        mine.discard(process)
     if process.returncode:
         raise LutraError(f"{name} failed ({_status(process.returncode)}): {telling(output)}")
     return output
+
+
+def parallel(jobs: Iterable[Callable[[], T]], at_once: int) -> Iterator[T]:
+    """The jobs' results in their order, `at_once` of them at work. Where one fails, or on an interrupt, no further job
+    starts, the tools that the others run through `run` are ended at once, and that error is raised.
+    """
+    live: set[subprocess.Popen[str]] = set()
+    errors: list[Exception] = []
+
+    def one(job: Callable[[], T]) -> T:
+        if errors:
+            raise CancelledError
+        _group.live = live
+        try:
+            return job()
+        except Exception as e:
+            errors.append(e)
+            _end(*live)
+            raise
+
+    with ThreadPoolExecutor(at_once) as pool:
+        futures = [pool.submit(one, job) for job in jobs]
+        try:
+            for future in futures:
+                yield future.result()
+        except BaseException as e:
+            first = errors[0] if errors and isinstance(e, Exception) else e
+            while not all(f.cancel() or f.done() for f in futures):
+                _end(*live)
+                wait(futures, timeout=0.05)
+            raise first
 
 
 def telling(output: str) -> str:
@@ -56,11 +96,12 @@ def _status(code: int) -> str:
     return f"exit status {code}" if code > 0 else f"signal {signal.Signals(-code).name}"
 
 
-def _end(process: subprocess.Popen[str]) -> None:
-    """End the process and all that it started."""
-    if hasattr(os, "killpg"):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-    else:
-        process.kill()
-    process.wait()
+def _end(*processes: subprocess.Popen[str]) -> None:
+    """End the processes and all that they started."""
+    for process in processes:
+        if hasattr(os, "killpg"):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+        process.wait()

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ import pytest
 from lutra.errors import LutraError
 from lutra.tools import find
 from lutra.tools.cache import Cache, digest
-from lutra.tools.run import run, telling
+from lutra.tools.run import parallel, run, telling
 
 
 def python(code, **options):
@@ -80,6 +81,23 @@ def test_an_interrupt_ends_the_whole_group(tmp_path):
     process.send_signal(signal.SIGINT)
     assert process.wait(10) != 0
     assert gone_within(int((tmp_path / "pid").read_text()), 5)
+
+
+def test_jobs_side_by_side_come_back_in_order():
+    jobs = [partial(python, f"import time; time.sleep({0.2 * (k == 0)}); print({k})") for k in range(4)]
+    assert [int(text) for text in parallel(jobs, 2)] == [0, 1, 2, 3]
+
+
+def test_a_failure_ends_the_jobs_beside_it(tmp_path):
+    jobs = [partial(python, "import os, time\nwhile not os.path.exists('pid'): time.sleep(0.01)\nraise ValueError('x')",
+                    cwd=tmp_path), partial(python, SPAWN, cwd=tmp_path)]
+    jobs += [partial((tmp_path / "never").write_text, "started")] * 3
+    start = time.monotonic()
+    with pytest.raises(LutraError, match="ValueError: x"):
+        list(parallel(jobs, 2))
+    assert time.monotonic() - start < 30
+    assert gone_within(int((tmp_path / "pid").read_text()), 5)
+    assert not (tmp_path / "never").exists()
 
 
 def test_a_folder_is_made_once(tmp_path):
