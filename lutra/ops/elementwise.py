@@ -1,0 +1,80 @@
+"""What the operators that map each element by itself share: one lane count, one word a cycle, constants by channel."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+
+import numpy as np
+
+from lutra.errors import LutraError
+from lutra.ir import Array, Range, Tensor
+from lutra.ops.base import Fold, Loop, Unit, check_fold, divisors
+
+
+class Elementwise(Unit):
+    """y[..., c] = f_c(x[..., c]). `fold.pe` channels a cycle, in and out."""
+
+    @property
+    @abstractmethod
+    def rows(self) -> int:
+        """Channels that have constants of their own; 1 where all share one row."""
+
+    @abstractmethod
+    def latency(self, x: Tensor) -> int:
+        """Cycles from a word's taking to its result standing at the output."""
+
+    def folds(self, x: Tensor) -> tuple[Fold, ...]:
+        """Every divisor of the channels."""
+        return tuple(Fold(pe=p) for p in divisors(x.channels))
+
+    def lanes(self, fold: Fold, x: Tensor) -> tuple[int, int]:
+        """`fold.pe` both in and out. LutraError where it does not divide the channels."""
+        check_fold("pe", fold.pe, x.channels, "channels")
+        return fold.pe, fold.pe
+
+    def loop(self, fold: Fold, x: Tensor) -> Loop:
+        """A word in and a word out in each slot."""
+        words = x.size // self.lanes(fold, x)[0]
+        return Loop(words, np.arange(1, words + 1), np.arange(words), self.latency(x))
+
+    def cycles(self, fold: Fold, x: Tensor) -> int:
+        """One a word."""
+        return x.size // self.lanes(fold, x)[0]
+
+    def words(self, fold: Fold, x: Tensor) -> int:
+        """How many different words of constants the channels come in."""
+        return 1 if self.rows == 1 else x.channels // fold.pe
+
+
+def check_rows(what: str, rows: int, x: Tensor) -> None:
+    """LutraError unless there is a row for each channel of x, or one for all."""
+    if rows not in (1, x.channels):
+        raise LutraError(f"{rows} rows of {what} for {x.channels} channels", hint="one row, or one for each channel")
+
+
+def by_word(values: Array, rows: int, fold: Fold, words: int) -> Array:
+    """Constants (rows, ...) as (words, pe, ...): those of the channels of each word; row 0 for all if rows is 1."""
+    if rows == 1:
+        return np.repeat(values[None, :1], fold.pe, axis=1)
+    return values.reshape(words, fold.pe, *values.shape[1:])
+
+
+def lookup(table: Array, x: Range) -> Callable[[Array], Array]:
+    """A function of arrays (..., channels) of any numeric type that takes table[c, v - x.lo] for each value v; the
+    table (C or 1, x.hi - x.lo + 1) comes out as float32 where that is exact, else float64.
+    """
+    exact = np.abs(table).max(initial=0) < 2**24
+    flat = np.ascontiguousarray(table.astype(np.float32 if exact else np.float64)).reshape(-1)
+    base = np.arange(len(table)) * table.shape[1] - x.lo
+
+    def run(values: Array) -> Array:
+        taken: Array = flat.take(values.astype(np.intp) + base)
+        return taken
+
+    return run
+
+
+def float_type(largest: int) -> type[np.float32] | type[np.float64] | type[np.int64]:
+    """The fastest type in which all integers up to this magnitude are exact."""
+    return np.float32 if largest < 2**24 else np.float64 if largest < 2**53 else np.int64

@@ -1,0 +1,248 @@
+// y = W x, one word of SIMD inputs and PE rows a cycle. In slot nf * SF + sf of an output pixel, PE p adds
+// weights[nf * PE + p][sf * SIMD +: SIMD] times the input word sf, which comes from outside while nf is 0 and from the
+// replay buffer after that. All in codes: see op.py for the row constants (BIAS) that they need.
+//
+// The pipeline moves when `en` is high, a function of registers alone. With SF >= 2 results are at least two cycles
+// apart, so one output register that holds the pipeline only when the next result meets an untaken one needs no more.
+// With SF = 1 a register slice follows.
+module lutra_matmul #(
+    parameter int PE = 1,
+    parameter int SIMD = 1,
+    parameter int NF = 1,
+    parameter int SF = 1,
+    parameter int XBITS = 1,
+    parameter int XSIGNED = 0,  // codes are two's complement
+    parameter int WBITS = 1,
+    parameter int WSIGNED = 0,
+    parameter int BIPOLAR = 0,  // weights are one bit, 0 and 1 for -1 and +1
+    parameter int SCALE = 1,  // steps of y in a step of x
+    parameter int OBITS = 1,
+    parameter int BIASED = 0,
+    parameter int BLOCK = 0,  // weights in block RAM
+    parameter WEIGHTS = "",  // NF * SF words of PE * SIMD codes
+    parameter BIAS = ""  // NF words of PE codes
+) (
+    input  logic                  clk,
+    input  logic                  rst,
+    input  logic [SIMD*XBITS-1:0] in_data,
+    input  logic                  in_valid,
+    output logic                  in_ready,
+    output logic [PE*OBITS-1:0]   out_data,
+    output logic                  out_valid,
+    input  logic                  out_ready
+);
+    localparam int TILES = NF * SF;
+    localparam int TW = TILES > 1 ? $clog2(TILES) : 1;
+    localparam int SW = SF > 1 ? $clog2(SF) : 1;
+    localparam int G = (SIMD + 2) / 3;
+    localparam int POP = G == 1 ? 1 : G <= 4 ? 1 + $clog2(G) : 3 + $clog2((G + 5) / 6);
+    localparam int DOT = POP + (SIMD == 1 ? 0 : $clog2(XBITS)) + $clog2(WBITS);
+    localparam int D = 2 + DOT;  // registers from a slot to its dot product
+
+    // One slot a cycle.
+    logic en, slot, fresh, first, last;
+    logic [TW-1:0] tile;
+    logic [SW-1:0] sf;
+    assign in_ready = en && fresh;
+    assign slot     = !fresh || in_valid;
+    assign first    = sf == '0;
+    assign last     = sf == SW'(SF - 1);
+    always_ff @(posedge clk)
+        if (rst) begin
+            tile  <= '0;
+            sf    <= '0;
+            fresh <= 1'b1;
+        end else if (en && slot) begin
+            sf   <= last ? '0 : sf + 1'b1;
+            tile <= (tile == TW'(TILES - 1)) ? '0 : tile + 1'b1;
+            if (last) fresh <= NF == 1 || tile == TW'(TILES - 1);
+        end
+
+    // What goes with the data: bit i is i + 1 registers after the slot.
+    logic [D-1:0] valid_d, first_d, last_d;
+    always_ff @(posedge clk) begin
+        if (rst) valid_d <= '0;
+        else if (en) valid_d <= D'({valid_d, slot});
+        if (rst) last_d <= '0;
+        else if (en) last_d <= D'({last_d, slot && last});
+        if (en) first_d <= D'({first_d, first});
+    end
+
+    logic [SIMD*XBITS-1:0] x;
+    lutra_replay #(.WIDTH(SIMD * XBITS), .NF(NF), .SF(SF), .SW(SW)) replay (
+        .clk, .en, .write(fresh), .index(sf), .in_data(in_data), .out_data(x));
+
+    logic [TW-1:0] tile_d;
+    logic [PE*SIMD*WBITS-1:0] w;
+    always_ff @(posedge clk) if (en) tile_d <= tile;
+    lutra_rom #(.WIDTH(PE * SIMD * WBITS), .DEPTH(TILES), .BLOCK(BLOCK), .FILE(WEIGHTS)) weights (
+        .clk, .en, .index(tile_d), .out_data(w));
+
+    logic [PE*OBITS-1:0] bias;
+    generate
+        if (BIASED != 0) begin : g_bias
+            localparam int NW = NF > 1 ? $clog2(NF) : 1;
+            logic [NW-1:0] nf;  // of the slot whose sum comes next
+            always_ff @(posedge clk)
+                if (rst) nf <= '0;
+                else if (en && last_d[D-2]) nf <= (nf == NW'(NF - 1)) ? '0 : nf + 1'b1;
+            lutra_rom #(.WIDTH(PE * OBITS), .DEPTH(NF), .BLOCK(0), .FILE(BIAS)) rows (
+                .clk, .en, .index(nf), .out_data(bias));
+        end else begin : g_plain
+            assign bias = '0;
+        end
+    endgenerate
+
+    // A row each.
+    logic [PE*OBITS-1:0] result;
+    generate
+        for (genvar p = 0; p < PE; p++) begin : g_pe
+            logic [OBITS-1:0] dot, before, total;
+            lutra_dot #(
+                .SIMD(SIMD), .XBITS(XBITS), .XSIGNED(XSIGNED), .WBITS(WBITS), .WSIGNED(WSIGNED), .BIPOLAR(BIPOLAR),
+                .SCALE(SCALE), .OBITS(OBITS)
+            ) lanes (.clk, .en, .x(x), .w(w[p*SIMD*WBITS+:SIMD*WBITS]), .out_data(dot));
+            if (SF == 1) begin : g_whole
+                assign before = bias[p*OBITS+:OBITS];
+            end else begin : g_part
+                logic [OBITS-1:0] acc;
+                assign before = first_d[D-1] ? bias[p*OBITS+:OBITS] : acc;
+                always_ff @(posedge clk) if (en && valid_d[D-1]) acc <= total;
+            end
+            assign total = dot + before;
+            assign result[p*OBITS+:OBITS] = total;
+        end
+    endgenerate
+
+    generate
+        if (SF == 1) begin : g_slice
+            lutra_skid #(.WIDTH(PE * OBITS)) slice (
+                .clk, .rst, .in_data(result), .in_valid(last_d[D-1]), .in_ready(en),
+                .out_data, .out_valid, .out_ready);
+        end else begin : g_register
+            assign en = !(last_d[D-1] && out_valid);
+            always_ff @(posedge clk) begin
+                if (en && last_d[D-1]) out_data <= result;
+                out_valid <= !rst && (out_valid ? !out_ready : last_d[D-1]);
+            end
+        end
+    endgenerate
+endmodule
+
+// A PE's dot product of SIMD codes, by bit planes: a popcount for each pair of a bit of x and a bit of w, weighed and
+// summed; for one lane a plane is a bit and x stays whole.
+module lutra_dot #(
+    parameter int SIMD = 1,
+    parameter int XBITS = 1,
+    parameter int XSIGNED = 0,
+    parameter int WBITS = 1,
+    parameter int WSIGNED = 0,
+    parameter int BIPOLAR = 0,
+    parameter int SCALE = 1,
+    parameter int OBITS = 1
+) (
+    input  logic                  clk,
+    input  logic                  en,
+    input  logic [SIMD*XBITS-1:0] x,
+    input  logic [SIMD*WBITS-1:0] w,
+    output logic [OBITS-1:0]      out_data
+);
+    localparam int C = $clog2(SIMD + 1);
+    localparam int RW = C + XBITS;  // a row: the sum of x over the lanes whose weight has that bit
+    localparam bit SIGNED = XSIGNED != 0 || WSIGNED != 0;
+    logic [WBITS*RW-1:0] rows;
+    logic [RW+WBITS-1:0] sum;
+    generate
+        for (genvar a = 0; a < WBITS; a++) begin : g_row
+            logic [XBITS*C-1:0] planes;
+            for (genvar b = 0; b < XBITS; b++) begin : g_plane
+                logic [SIMD-1:0] xs, ws;
+                for (genvar q = 0; q < SIMD; q++) begin : g_lane
+                    assign xs[q] = x[q*XBITS+b];
+                    assign ws[q] = w[q*WBITS+a];
+                end
+                lutra_popcount #(.N(SIMD), .BIPOLAR(BIPOLAR)) ones (
+                    .clk, .en, .x(xs), .w(ws), .out_data(planes[b*C+:C]));
+            end
+            if (SIMD == 1) begin : g_bits
+                logic [XBITS:0] value;
+                assign value = (XSIGNED == 0) ? {1'b0, planes} : XBITS == 1 ? {2{planes[0]}} : {planes[XBITS-1], planes};
+                assign rows[a*RW+:RW] = value;
+            end else begin : g_sum
+                lutra_weigh #(.P(XBITS), .W(C), .SIGNED(0), .NEGATIVE(XSIGNED)) weigh (
+                    .clk, .en, .in_data(planes), .out_data(rows[a*RW+:RW]));
+            end
+        end
+    endgenerate
+    lutra_weigh #(.P(WBITS), .W(RW), .SIGNED(XSIGNED), .NEGATIVE(WSIGNED)) weigh (
+        .clk, .en, .in_data(rows), .out_data(sum));
+    logic [OBITS+RW+WBITS-1:0] wide;
+    assign wide     = {{OBITS{SIGNED && sum[RW+WBITS-1]}}, sum};
+    assign out_data = (SCALE == 1) ? OBITS'(wide) : OBITS'(OBITS'(wide) * OBITS'(SCALE));
+endmodule
+
+// The words of a pixel, kept for the output words after the first: two registers after `index`, word `index`, which
+// while `write` is the one that comes in. The memory is written and then read, so it needs no bypass.
+module lutra_replay #(
+    parameter int WIDTH = 1,
+    parameter int NF = 1,
+    parameter int SF = 1,
+    parameter int SW = 1
+) (
+    input  logic             clk,
+    input  logic             en,
+    input  logic             write,
+    input  logic [SW-1:0]    index,
+    input  logic [WIDTH-1:0] in_data,
+    output logic [WIDTH-1:0] out_data
+);
+    generate
+        if (NF == 1 || SF == 1) begin : g_last
+            logic [WIDTH-1:0] word;
+            always_ff @(posedge clk)
+                if (en) begin
+                    if (write) word <= in_data;
+                    out_data <= word;
+                end
+        end else begin : g_buffer
+            (* no_rw_check *) logic [WIDTH-1:0] words[SF];
+            logic [SW-1:0] index_d;
+            always_ff @(posedge clk)
+                if (en) begin
+                    if (write) words[index] <= in_data;
+                    index_d  <= index;
+                    out_data <= words[index_d];
+                end
+        end
+    endgenerate
+endmodule
+
+// A memory that never changes, read from FILE; one register after `index`. With one word it is a constant.
+module lutra_rom #(
+    parameter int WIDTH = 1,
+    parameter int DEPTH = 1,
+    parameter int BLOCK = 0,
+    parameter FILE = "",
+    parameter int AW = DEPTH > 1 ? $clog2(DEPTH) : 1
+) (
+    input  logic             clk,
+    input  logic             en,
+    input  logic [AW-1:0]    index,
+    output logic [WIDTH-1:0] out_data
+);
+    generate
+        if (DEPTH == 1) begin : g_constant
+            logic [WIDTH-1:0] words[1];
+            initial $readmemh(FILE, words);
+            assign out_data = words[0];
+        end else if (BLOCK != 0) begin : g_block
+            (* rom_style = "block", ram_style = "block" *) logic [WIDTH-1:0] words[DEPTH];
+            initial $readmemh(FILE, words);
+            always_ff @(posedge clk) if (en) out_data <= words[index];
+        end else begin : g_lut
+            (* rom_style = "distributed", ram_style = "distributed" *) logic [WIDTH-1:0] words[DEPTH];
+            initial $readmemh(FILE, words);
+            always_ff @(posedge clk) if (en) out_data <= words[index];
+        end
+    endgenerate
+endmodule

@@ -1,0 +1,187 @@
+"""MatMul: a matrix of constants times each pixel's channels, folded onto PE rows by SIMD columns.
+
+Umuroglu et al., "FINN: A Framework for Fast, Scalable Binarized Neural Network Inference" (FPGA'17), section 4.2: the
+matrix-vector unit and its schedule. Thresholds are an operator of their own here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from math import gcd
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lutra.errors import LutraError
+from lutra.hw.netlist import Block, Memory, Param, pack
+from lutra.ir import Array, Constant, Node, Range, Tensor
+from lutra.ops.base import Cost, Fold, Loop, Unit, check_fold, divisors
+from lutra.ops.cost import estimate
+from lutra.ops.elementwise import float_type
+from lutra.ops.matmul.size import depth_of_dot, features
+from lutra.ops.rom import in_block
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import SearchStrategy
+
+WIDEST = 16  # bits of an input or a weight
+
+
+@dataclass(frozen=True)
+class MatMul(Unit):
+    """y[..., r] = sum over k of weights[r, k] * x[..., k]. weights: (MH, MW) integers of at most 16 bits.
+
+    On the wire y is its code: the unit adds codes of x times codes of w, scaled to y's step, and a constant of each
+    row makes up for what the codes leave out (zero for bipolar times bipolar, where y's code is the popcount, and
+    wherever a code is the value).
+    """
+
+    weights: Constant
+
+    def infer(self, *args: Tensor) -> Tensor:
+        """(..., MW) -> (..., MH), the narrowest range that these weights can reach."""
+        (x,) = args
+        shape = self.weights.shape
+        if len(shape) != 2 or not all(shape) or self.weights.array.dtype.kind not in "iu":
+            raise LutraError(f"weights of shape {shape} and type {self.weights.array.dtype} are no integer matrix")
+        if x.channels != shape[1]:
+            raise LutraError(f"a matrix of {shape[1]} columns for {x.channels} channels")
+        for what, of in (("inputs", x.range), ("weights", self.weights.range)):
+            if of.bits > WIDEST:
+                raise LutraError(f"{what} in {of} need {of.bits} bits, at most {WIDEST} are supported",
+                                 hint="quantise to fewer bits")
+        return Tensor((*x.shape[:-1], shape[0]), self._reach(x.range))
+
+    def _reach(self, x: Range) -> Range:
+        low, high = self._sums
+        least, most = low * x.hi + high * x.lo, high * x.hi + low * x.lo
+        lo, hi = int(least.min()), int(most.max())
+        if x.step == 1:
+            return Range(lo, hi)
+        return Range(lo, hi, gcd(x.step, *(int(v) for v in least - lo)))
+
+    @cached_property
+    def _sums(self) -> tuple[Array, Array]:
+        """Of each row (MH,): the sum of its negative weights, and of its positive ones."""
+        w = self.weights.array.astype(np.int64)
+        return np.minimum(w, 0).sum(axis=1), np.maximum(w, 0).sum(axis=1)
+
+    @cached_property
+    def coding(self) -> Range:
+        """The range whose codes are the weights in memory: bipolar where all are -1 or +1, even if all are alike."""
+        alike = bool((np.abs(self.weights.array) == 1).all())
+        return Range(-1, 1, 2) if alike else self.weights.range
+
+    def evaluate(self, *args: Array) -> Array:
+        """The product, in 64 bits."""
+        (x,) = args
+        y: Array = x.astype(np.int64) @ self.weights.array.astype(np.int64).T
+        return y
+
+    def kernel(self, x: Tensor) -> Callable[[Array], Array]:
+        """By BLAS in single or double precision where no partial sum can leave the integers that it holds."""
+        low, high = self._sums
+        kind = float_type(int((high - low).max()) * x.range.largest)
+        rows, columns = self.weights.shape
+        matrix = np.ascontiguousarray(self.weights.array.T.astype(kind))
+
+        def run(values: Array) -> Array:
+            if values.dtype != kind:
+                values = values.astype(kind)
+            y: Array = np.dot(values if values.ndim == 2 else values.reshape(-1, columns), matrix)
+            return y if values.ndim == 2 else y.reshape(*values.shape[:-1], rows)
+
+        return run
+
+    def folds(self, x: Tensor) -> tuple[Fold, ...]:
+        """Every divisor of the rows with every divisor of the columns."""
+        rows, columns = self.weights.shape
+        found = [Fold(p, q) for p in divisors(rows) for q in divisors(columns)]
+        return tuple(sorted(found, key=lambda f: (f.pe * f.simd, f.pe)))
+
+    def lanes(self, fold: Fold, x: Tensor) -> tuple[int, int]:
+        """Columns (`fold.simd`) in, rows (`fold.pe`) out. LutraError where they do not divide the matrix."""
+        check_fold("pe", fold.pe, self.weights.shape[0], "rows")
+        check_fold("simd", fold.simd, self.weights.shape[1], "columns")
+        return fold.simd, fold.pe
+
+    def folded(self, fold: Fold, x: Tensor) -> tuple[int, int]:
+        """NF, SF: output words and input words of a pixel."""
+        simd, pe = self.lanes(fold, x)
+        return self.weights.shape[0] // pe, self.weights.shape[1] // simd
+
+    def loop(self, fold: Fold, x: Tensor) -> Loop:
+        """For each pixel, for each of NF output words, for each of SF input words, read for the first only."""
+        nf, sf = self.folded(fold, x)
+        one = np.minimum(np.arange(1, nf * sf + 1), sf)
+        reads = (one + sf * np.arange(x.pixels)[:, None]).reshape(-1)
+        writes = np.arange(1, x.pixels * nf + 1) * sf - 1
+        latency = 3 + depth_of_dot(fold.simd, x.range.bits, self.coding.bits)
+        return Loop(self.cycles(fold, x), reads, writes, latency)
+
+    def cycles(self, fold: Fold, x: Tensor) -> int:
+        """NF * SF a pixel."""
+        nf, sf = self.folded(fold, x)
+        return nf * sf * x.pixels
+
+    def block(self, fold: Fold, x: Tensor) -> Block:
+        """`lutra_matmul`. Weight word nf * SF + sf: lane p * SIMD + q is weights[nf * PE + p, sf * SIMD + q]."""
+        nf, sf = self.folded(fold, x)
+        y, bias = self.infer(x).range, self.bias(x.range)
+        codes = self.coding.encode(self.weights.array).reshape(nf, fold.pe, sf, fold.simd)
+        words = codes.transpose(0, 2, 1, 3).reshape(nf * sf, fold.pe * fold.simd)
+        memories = {"WEIGHTS": Memory(pack(words, self.coding.bits), words.shape[1] * self.coding.bits)}
+        if bias.any():
+            memories["BIAS"] = Memory(pack(bias.reshape(nf, fold.pe), y.bits), fold.pe * y.bits)
+        params: dict[str, Param] = {
+            "PE": fold.pe, "SIMD": fold.simd, "NF": nf, "SF": sf, "XBITS": x.range.bits,
+            "XSIGNED": int(x.range.signed), "WBITS": self.coding.bits, "WSIGNED": int(self.coding.signed),
+            "BIPOLAR": int(self.coding.bipolar), "SCALE": x.range.step // y.step, "OBITS": y.bits,
+            "BIASED": int(bias.any()),
+            "BLOCK": int(in_block(fold, nf * sf, fold.pe * fold.simd * self.coding.bits))}
+        return Block("lutra_matmul", params, memories, fold.simd * x.range.bits, fold.pe * y.bits)
+
+    def bias(self, x: Range) -> Array:
+        """What each row's sum of codes lacks to be y's code (MH,), modulo its width.
+
+        A code c of x is worth base + step * c, so base * sum(w) is left out. A bipolar weight w with code k meets bit
+        b of x as XNOR(k, b) = w * b + [w = -1], so the sum over x's bits, whose weights add up to `ones`, is too
+        large by `ones` times step for each -1.
+        """
+        y = self._reach(x)
+        w = self.weights.array.astype(np.int64)
+        missing = w.sum(axis=1) * (x.lo if x.step > 1 else 0)
+        if self.coding.bipolar:
+            ones = -1 if x.signed else (1 << x.bits) - 1  # the code of all ones
+            missing -= (w < 0).sum(axis=1) * ones * x.step
+        gap: Array = missing - y.lo if y.step > 1 else missing
+        return (gap // y.step) & ((1 << y.bits) - 1)
+
+    def features(self, fold: Fold, x: Tensor, family: str) -> dict[str, float]:
+        """Structural terms of the cost (see `lutra.ops.matmul.size`)."""
+        nf, sf = self.folded(fold, x)
+        y, biased = self._known(x.range)
+        return features(fold, nf, sf, x.range, self.coding, y, biased, family)
+
+    @cached_property
+    def _seen(self) -> dict[Range, tuple[Range, bool]]:
+        return {}
+
+    def _known(self, x: Range) -> tuple[Range, bool]:
+        """The range of y and whether rows have constants: found once, since folds are priced by the hundred."""
+        if x not in self._seen:
+            self._seen[x] = self._reach(x), bool(self.bias(x).any())
+        return self._seen[x]
+
+    def cost(self, fold: Fold, x: Tensor, family: str) -> Cost:
+        """As fitted to synthesis."""
+        return estimate(family, self.kind, self.features(fold, x, family))
+
+    @classmethod
+    def samples(cls) -> SearchStrategy[Node]:
+        """Matrices up to 12 x 24 of every weight coding, over inputs of every coding."""
+        from lutra.ops.matmul.samples import nodes
+
+        return nodes()

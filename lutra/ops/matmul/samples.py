@@ -1,0 +1,34 @@
+"""Matrices for the contract suite."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import strategies as st
+
+from lutra.ir import Array, Constant, Node
+from lutra.ops.matmul.op import MatMul
+from lutra.ops.samples import inputs, integers
+
+ROWS, COLUMNS = (1, 2, 3, 4, 6, 8, 12), (1, 2, 3, 4, 5, 8, 12, 18, 24)
+
+
+@st.composite
+def _weights(draw: st.DrawFn, shape: tuple[int, int]) -> Array:
+    bits = draw(st.integers(1, 8))
+    match draw(st.sampled_from(("bipolar", "bipolar", "signed", "signed", "unsigned", "alike"))):
+        case "bipolar":
+            return 2 * integers(draw, 0, 1, shape) - 1
+        case "signed":
+            return integers(draw, -(2 ** (bits - 1)), 2 ** (bits - 1) - 1, shape)
+        case "unsigned":
+            return integers(draw, 0, 2**bits - 1, shape)
+        case _:
+            return np.full(shape, draw(st.sampled_from((-3, -1, 0, 1, 2))), np.int64)
+
+
+@st.composite
+def nodes(draw: st.DrawFn) -> Node:
+    """A matrix of 1 to 8 bit weights over an input of 1 to 8 bits."""
+    x = draw(inputs(COLUMNS))
+    weights = draw(_weights((draw(st.sampled_from(ROWS)), x.out.channels)))
+    return Node(MatMul(Constant(weights)), (x,))

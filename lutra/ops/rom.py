@@ -1,0 +1,37 @@
+"""Where constants live, and how much memory that takes."""
+
+from __future__ import annotations
+
+from math import ceil
+
+from lutra.errors import LutraError
+from lutra.ops.base import Fold
+
+LUT_WORDS = 128  # a memory of up to this many words is cheaper in LUTs than in a block memory mostly left empty
+LUT_BITS = 4096  # and so is one of fewer bits than this
+RAMB18 = ((1, 16384), (2, 8192), (4, 4096), (9, 2048), (18, 1024), (36, 512))  # width, words; Xilinx UG473
+DP16KD = ((1, 16384), (2, 8192), (4, 4096), (9, 2048), (18, 1024), (36, 512))  # Lattice FPGA-TN-02204
+
+
+def in_block(fold: Fold, depth: int, width: int) -> bool:
+    """Whether a constant memory goes to block RAM: as `fold.ram` says, or by its depth and width for "auto"."""
+    match fold.ram:
+        case "block":
+            return depth > 1
+        case "lut":
+            return False
+        case "auto":
+            return depth > LUT_WORDS and depth * width >= LUT_BITS
+    raise LutraError(f"ram={fold.ram!r} is not a place for constants", hint='"lut", "block" or "auto"')
+
+
+def blocks(depth: int, width: int, family: str) -> int:
+    """Block memories (RAMB18 or DP16KD) of a memory with one reading port: the fewest over their shapes."""
+    shapes = DP16KD if family == "ecp5" else RAMB18
+    return min(ceil(width / w) * ceil(depth / d) for w, d in shapes)
+
+
+def lut_bits(depth: int, width: int, family: str) -> float:
+    """LUTs of a constant memory in logic: one for 64 words (16 on ECP5) of each bit, and its multiplexers."""
+    words = 16 if family == "ecp5" else 64
+    return 0.0 if depth == 1 else width * ceil(depth / words)

@@ -1,0 +1,42 @@
+"""Hypothesis strategies that the operators' samples share."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import strategies as st
+
+from lutra.ir import Array, Input, Node, Range, Tensor
+
+
+@st.composite
+def ranges(draw: st.DrawFn, bits: int = 8) -> Range:
+    """Unsigned, signed, bipolar, odd intervals and larger steps, of 1 to `bits` bits."""
+    width = draw(st.integers(1, bits))
+    match draw(st.sampled_from(("unsigned", "signed", "bipolar", "interval", "stepped"))):
+        case "unsigned":
+            return Range(0, 2**width - 1)
+        case "signed":
+            return Range(-(2 ** (width - 1)), 2 ** (width - 1) - 1)
+        case "bipolar":
+            return Range(-1, 1, 2)
+        case "interval":
+            lo = draw(st.integers(-(2 ** (width - 1)), 2 ** (width - 1) - 1))
+            return Range(lo, draw(st.integers(lo, 2 ** (width - 1) - 1)))
+        case _:
+            step, lo = draw(st.integers(2, 5)), draw(st.integers(-20, 20))
+            return Range(lo, lo + step * draw(st.integers(1, 2**width - 1)), step)
+
+
+@st.composite
+def inputs(draw: st.DrawFn, channels: tuple[int, ...], bits: int = 8) -> Node:
+    """An input of one to three axes; channels is what their number is drawn from."""
+    before = draw(st.sampled_from(((), (), (3,), (2, 3))))
+    return Node(Input("x", Tensor((*before, draw(st.sampled_from(channels))), draw(ranges(bits)))))
+
+
+def integers(draw: st.DrawFn, lo: int, hi: int, shape: tuple[int, ...]) -> Array:
+    """An array of integers in [lo, hi]: both ends occur in most."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**31)))
+    values = rng.integers(lo, hi + 1, shape, dtype=np.int64)
+    ends = rng.random(shape)
+    return np.where(ends < 0.1, lo, np.where(ends > 0.9, hi, values))
