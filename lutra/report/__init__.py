@@ -1,5 +1,5 @@
 """One report model, written as JSON and shown as a page."""
 
-from lutra.report.html import page, write_page
+from lutra.report.html import page
 
-__all__ = ["page", "write_page"]
+__all__ = ["page"]

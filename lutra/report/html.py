@@ -20,12 +20,6 @@ def page(facts: Mapping[str, Any]) -> str:
     return template.render(f=facts, bars=bars(facts), slowest=slowest(facts))
 
 
-def write_page(facts: Mapping[str, Any], path: Path) -> Path:
-    """Write the page of the report model."""
-    path.write_text(page(facts), encoding="utf-8")
-    return path
-
-
 def number(value: float | None) -> str:
     """Thousands set apart; four digits of what is not whole; a dash for what is not known."""
     if value is None:

@@ -20,12 +20,13 @@ BELOW = {
     "front": {"errors", "ir", "ops"},
     "plan": {"errors", "ir", "hw", "ops"},
     "sim": {"errors", "ir", "hw", "ops", "tools"},
-    "synth": {"errors", "ir", "hw", "ops", "tools"},
+    "synth": {"errors", "ir", "hw", "ops", "tools", "plan"},  # of the plan, the table of devices
+    "data": set(),
     "report": {"errors"},
 }
 BELOW["summary"] = BELOW["store"] = BELOW["accelerator"] = BELOW["build"] = {
     *BELOW, "accelerator", "store", "summary", "lutra"}
-BELOW["cli"] = {"errors", "build", "report", "plan", "tools", "lutra"}
+BELOW["cli"] = {"errors", "ir", "plan", "tools", "lutra"}  # and the public interface
 BELOW["__init__"] = {"errors", "build", "accelerator"}
 BELOW["__main__"] = {"cli"}
 

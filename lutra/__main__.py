@@ -1,0 +1,5 @@
+"""`python -m lutra`."""
+
+from lutra.cli import main
+
+main()

@@ -1,0 +1,67 @@
+"""`lutra build`: a model file becomes a build folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from lutra import Accelerator
+from lutra import compile as compile_model
+from lutra.cli import options
+from lutra.cli.console import emit, percent, steps, table
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("--config", type=click.Path(path_type=Path), is_eager=True, expose_value=False, callback=options.config,
+              help="TOML file with these options by name; the command line wins.")
+@click.option("--device", default="ecp5-85k", show_default=True, help="A name of `lutra devices`.")
+@click.option("--fps", type=float, help="Frames a second to reach, with the least hardware.")
+@click.option("--budget", type=float, help="Share of the device to use, for the greatest frame rate.")
+@click.option("--folding", type=click.Path(path_type=Path), help="TOML or JSON file of folds by layer.")
+@click.option("--clock", "clock", type=float, default=100.0, show_default=True, help="Clock in MHz.")
+@click.option("--input-range", nargs=2, type=int, metavar="LO HI", help="Integers that the hardware is fed.")
+@click.option("--input-scale", type=float, help="What one of those integers is worth to the model.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("build"), show_default=True,
+              help="The build folder.")
+@click.option("--measure", is_flag=True, help="Measure interval and latency in the RTL.")
+@click.option("--synth", is_flag=True, help="Synthesise with Yosys.")
+@click.option("--place", is_flag=True, help="Place and route, timing and bitstream (ECP5).")
+@options.cache
+@options.as_json
+def build(
+    model: Path, device: str, fps: float | None, budget: float | None, folding: Path | None, clock: float,
+    input_range: tuple[int, int] | None, input_scale: float | None, output: Path, measure: bool, synth: bool,
+    place: bool, cache: Path | None, as_json: bool,
+) -> None:
+    """Compile MODEL, a quantised ONNX file, into an accelerator."""
+    more = [("measure in RTL", Accelerator.measure, measure), ("synthesise", Accelerator.synthesise, synth),
+            ("place and route", Accelerator.place, place)]
+    chosen = [(what, verb) for what, verb, wanted in more if wanted]
+    with steps(2 + len(chosen)) as bar:
+        acc = bar.do("compile", lambda: compile_model(
+            model, device, fps=fps, budget=budget, folding=folding, clock_mhz=clock, input_range=input_range,
+            input_scale=input_scale, cache=cache))
+        for what, verb in chosen:
+            bar.do(what, lambda verb=verb: verb(acc))  # type: ignore[misc]
+        bar.do("write", lambda: acc.save(output))
+    emit({**acc.summary().data(), "folder": str(output)}, as_json, lambda out: overview(out, acc, output))
+
+
+def overview(out: Console, acc: Accelerator, folder: Path) -> None:
+    """The main figures on the terminal."""
+    facts = acc.summary()
+    speed, last = facts.throughput, facts.uses[-1]
+    rows: list[tuple[str, str]] = [
+        ("throughput", f"{speed.fps:,.0f} frames/s at {speed.clock_mhz:g} MHz"),
+        ("interval", f"{speed.interval:,} cycles, set by {speed.bottleneck}"),
+        ("latency", f"{speed.latency:,} cycles, {speed.latency_us:.4g} µs"),
+        (facts.device.lut_kind, f"{last.used.lut:,.0f} {last.how}, {percent(last.share.lut)} of {last.device}"),
+        (facts.device.bram_kind, f"{last.used.bram:,.0f}, {percent(last.share.bram)}"),
+    ]
+    if facts.timing:
+        rows.append(("clock", f"{facts.timing.fmax_mhz:.1f} MHz after place and route"))
+    out.print(table(("", facts.model.name), rows, left=2))
+    out.print(f"report: {(folder / 'report.html').resolve()}", markup=False, soft_wrap=True)

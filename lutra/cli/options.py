@@ -1,0 +1,87 @@
+"""Options that commands share, and the configuration file that can give them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from lutra import Accelerator, LutraError, load
+from lutra.ir import Array
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on stdout.")
+cache = click.option("--cache", envvar="LUTRA_CACHE", type=click.Path(path_type=Path),
+                     help="Folder for results of tools ($LUTRA_CACHE; by default the user's cache).")
+folder = click.argument("folder", type=click.Path(path_type=Path))
+images = click.option("--input", "input_", required=True, type=click.Path(path_type=Path),
+                      help="Frames as .npy, (N, ...) in the model's own layout.")
+output = click.option("--output", type=click.Path(path_type=Path), help="Write the results here, as .npy.")
+raw = click.option("--raw", is_flag=True, help="Results as the accelerator's own integers.")
+
+NOT_IN_FILE = {"config", "help", "model", "as_json"}
+
+
+def config(ctx: click.Context, _: click.Parameter, path: Path | None) -> Path | None:
+    """Callback of --config: the file's values become defaults, so that the command line wins."""
+    if path is None:
+        return None
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as e:
+        raise LutraError(f"cannot read it: {e.strerror}", str(path)) from e
+    except ValueError as e:
+        raise LutraError(f"not valid TOML: {e}", str(path)) from e
+    known = {p.name: p for p in ctx.command.params if p.name not in NOT_IN_FILE}
+    values = {key.replace("-", "_"): value for key, value in data.items()}
+    if unknown := sorted(set(values) - set(known)):
+        raise LutraError(f"unknown option {unknown[0]!r}", str(path), f"one of {', '.join(sorted(map(str, known)))}")
+    ctx.default_map = {key: _checked(ctx, known[key], value, path) for key, value in values.items()}
+    return path
+
+
+def _checked(ctx: click.Context, option: click.Parameter, value: Any, path: Path) -> Any:
+    """The value as its option takes it; LutraError, with the file and the option, where it does not."""
+    try:
+        return option.type_cast_value(ctx, value)
+    except (click.BadParameter, TypeError) as e:
+        reason = e.message if isinstance(e, click.BadParameter) else str(e)
+        raise LutraError(f"{option.name} = {value!r}: {reason}", str(path)) from e
+
+
+def frames(path: Path) -> Array:
+    """The frames of an .npy file; LutraError where it is none."""
+    try:
+        array = np.load(path, allow_pickle=False)
+    except OSError as e:
+        raise LutraError(f"cannot read the frames: {e.strerror or e}", str(path)) from e
+    except ValueError as e:
+        raise LutraError(f"not an .npy file: {e}", str(path), "write one with numpy.save") from e
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "iufb":
+        raise LutraError("not an .npy file of numbers", str(path), "write one with numpy.save")
+    return array
+
+
+def store(path: Path, array: Array) -> None:
+    """Write results as .npy, whole or not at all."""
+    draft = path.with_name(f".{path.name}.part")
+    try:
+        with draft.open("wb") as f:
+            np.save(f, array)
+        draft.replace(path)
+    except OSError as e:
+        raise LutraError(f"cannot write the results: {e.strerror}", str(path)) from e
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def opened(path: Path, cache_folder: Path | None) -> Accelerator:
+    """The accelerator of a build folder."""
+    return load(path, cache=cache_folder)

@@ -1,0 +1,71 @@
+"""`lutra simulate` and `lutra run`: frames through the RTL, and through the integer graph."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+
+from lutra.cli import options
+from lutra.cli.console import emit, steps, table
+
+
+@click.command()
+@options.folder
+@options.images
+@options.output
+@options.raw
+@click.option("--stalls", type=click.FloatRange(0, 1, max_open=True), default=0.0, show_default=True,
+              help="Share of cycles in which each end holds back, at random.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the stalls.")
+@click.option("--vcd", type=click.Path(path_type=Path), help="Write waveforms here.")
+@options.cache
+@options.as_json
+def simulate(
+    folder: Path, input_: Path, output: Path | None, raw: bool, stalls: float, seed: int, vcd: Path | None,
+    cache: Path | None, as_json: bool,
+) -> None:
+    """Simulate the RTL of a build FOLDER; compare every output integer, and measure cycles."""
+    x = options.frames(input_)
+    with steps(4 + (vcd is not None)) as bar:
+        acc = bar.do("open", lambda: options.opened(folder, cache))
+        begin = time.monotonic()
+        words = bar.do(f"simulate {len(x):,} frames", lambda: acc.verify(x, stalls=stalls, seed=seed))
+        seconds = time.monotonic() - begin
+        if vcd:
+            bar.do("waveforms", lambda: acc.simulate(x, stalls=stalls, seed=seed, vcd=vcd))
+        cycles = bar.do("measure", acc.measure)
+        bar.do("write", lambda: acc.save(folder))
+    if output:
+        options.store(output, acc.run(x, raw=raw))
+    result = {"frames": len(x), "words": words, "differing": 0, "stalls": stalls, "seed": seed, "seconds": seconds,
+              **cycles, "planned_interval": acc.interval, "planned_latency": acc.latency}
+    rows = [("frames", f"{len(x):,} in {seconds:.1f} s"), ("output integers", f"{words:,}, all as the integer graph's"),
+            ("interval", f"{cycles['interval']:,} cycles measured, {acc.interval:,} planned"),
+            ("latency", f"{cycles['latency']:,} cycles measured, {acc.latency:,} planned")]
+    emit(result, as_json, lambda out: out.print(table(("", ""), rows, left=2)))
+
+
+@click.command()
+@options.folder
+@options.images
+@options.output
+@options.raw
+@options.cache
+@options.as_json
+def run(
+    folder: Path, input_: Path, output: Path | None, raw: bool, cache: Path | None, as_json: bool
+) -> None:
+    """Run frames through the integer graph of a build FOLDER: exact, and fast."""
+    x = options.frames(input_)
+    acc = options.opened(folder, cache)
+    begin = time.monotonic()
+    y = acc.run(x, raw=raw)
+    seconds = time.monotonic() - begin
+    if output:
+        options.store(output, y)
+    result = {"frames": len(x), "shape": list(y.shape), "seconds": seconds}
+    rows = [("frames", f"{len(x):,} in {seconds:.3f} s, {len(x) / max(seconds, 1e-9):,.0f} a second"),
+            ("result", f"{y.shape} {y.dtype}" + (f" in {output}" if output else ""))]
+    emit(result, as_json, lambda out: out.print(table(("", ""), rows, left=2)))
