@@ -1,1 +1,6 @@
-"""Front."""
+"""From a model file to a source graph: ONNX with QONNX's quantisers."""
+
+from lutra.front.model import Model, Port
+from lutra.front.onnx import load
+
+__all__ = ["Model", "Port", "load"]

@@ -1,0 +1,153 @@
+"""`load`: a model file becomes a source graph, node by node."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lutra.errors import LutraError
+from lutra.front import quantisers, tensors
+from lutra.front.fold import fold
+from lutra.front.layers import channels_last
+from lutra.front.model import Model, Port
+from lutra.front.place import shown
+from lutra.front.ports import annotation, input_port, output_port
+from lutra.front.reading import File, read
+from lutra.front.survey import CHANNELS_LAST, HANDLERS, QUANTISED, STANDARD, Survey, survey
+from lutra.front.values import Call, Const, Stream, Value, check_size
+from lutra.ir import REAL, Graph, Input, Node, Tensor
+
+if TYPE_CHECKING:
+    import onnx
+
+OLDEST = 7  # of the standard operators: before, broadcasting was an attribute
+
+
+def load(source: str | os.PathLike[str] | bytes | onnx.ModelProto) -> Model:
+    """Read an ONNX or QONNX model: a path, the bytes of a file, or a ModelProto.
+
+    Constants are folded, with batch = 1 where the batch axis is dynamic; what remains is a graph of source operators in
+    double precision. LutraError in one sentence, with the node's place, for whatever stands in the way.
+    """
+    file = read(source)
+    proto = file.proto.graph
+    if proto.sparse_initializer:
+        raise LutraError("sparse initialisers are not supported", "model", "store the weights as dense tensors")
+    stored = {t.name: t for t in proto.initializer}
+    port = input_port(proto, set(stored))
+    found = survey(proto, stored, port.name)
+    start = _start(port)
+    walk = _Walk(file, found, stored, _opset(file.proto))
+    walk.run(port.name, start)
+    outputs = tuple(_output(o.name, walk.value(o.name)) for o in proto.output)
+    ports = tuple(output_port(o, v.shape, port) for o, v in zip(proto.output, outputs, strict=True))
+    graph = Graph((start.node,), tuple(v.node for v in outputs))
+    return Model(file.name, graph, port, ports, annotation(proto, port.name), file.sha256, file.size)
+
+
+def _start(port: Port) -> Stream:
+    """Axis 0 is the batch where there are two axes or more."""
+    shape = tuple(d or 1 for d in port.shape)
+    batch = 1 if len(shape) > 1 else 0
+    try:
+        check_size(shape[batch:])
+    except LutraError as e:
+        raise LutraError(e.what, f"input {shown(port.name)}", e.hint) from e
+    node = Node(Input(port.name, Tensor(shape[batch:], REAL)), (), f"input {shown(port.name)}")
+    return Stream(node, shape[:batch])
+
+
+def _output(name: str, value: Value) -> Stream:
+    if isinstance(value, Const):
+        raise LutraError("it does not depend on the model's input", f"output {shown(name)}",
+                         "leave it out of the exported model")
+    return value
+
+
+def _opset(proto: Any) -> int:
+    version = max((o.version for o in proto.opset_import if o.domain in STANDARD), default=0)
+    uses = any(n.domain in STANDARD for n in proto.graph.node)
+    if uses and version < OLDEST:
+        raise LutraError(f"the model uses ONNX opset {version}, older than {OLDEST}", "model",
+                         "convert it with onnx.version_converter.convert_version(model, 13)")
+    return int(version)
+
+
+class _Walk:
+    """Reads the nodes in order and keeps what each tensor's name stands for."""
+
+    def __init__(self, file: File, found: Survey, stored: Mapping[str, Any], opset: int) -> None:
+        self.nodes, self.folder = file.proto.graph.node, file.folder
+        self.found, self.stored, self.opset = found, stored, opset
+        self.values: dict[str, Value] = {}
+
+    def run(self, port: str, start: Stream) -> None:
+        """Every tensor that the outputs need."""
+        self.values[port] = start
+        for index in self.found.order:
+            node, loc = self.nodes[index], self.found.places[index]
+            try:
+                results = self._results(node, loc)
+            except LutraError as e:
+                raise LutraError(e.what, e.at or loc, e.hint) from e
+            except MemoryError as e:
+                raise LutraError("there is not enough memory for its result", loc, "use a smaller model") from e
+            self.values.update((n, v) for n, v in zip(node.output, results, strict=False) if n)
+
+    def value(self, name: str) -> Value:
+        """What a name stands for; LutraError for a result that its operator does not give here."""
+        if name not in self.values and name in self.stored:
+            at = f"initialiser {shown(name)}"
+            self.values[name] = Const(tensors.array(self.stored[name], self.folder, at))
+        if name not in self.values:
+            raise LutraError(f"the further result {shown(name)} of its operator is not supported",
+                             hint="use the first result only")
+        return self.values[name]
+
+    def _results(self, node: Any, loc: str) -> tuple[Value, ...]:
+        inputs = tuple(self.value(n) if n else None for n in node.input)
+        call = Call(node.op_type, loc, inputs, self._attributes(node, loc), self.opset)
+        if node.domain in QUANTISED:
+            return (quantisers.quantised(call),)
+        if node.domain == CHANNELS_LAST:
+            return (channels_last(call),)
+        constant = fold(call)
+        if constant is not None:
+            return (constant,)
+        if any(isinstance(v, Stream) for v in inputs):
+            result = HANDLERS[call.op](call)
+            return result if isinstance(result, tuple) else (result,)
+        return (quantisers.on_constant(call, HANDLERS[call.op]),)
+
+    def _attributes(self, node: Any, loc: str) -> dict[str, Any]:
+        found = {a.name: _attribute(a, self.folder, loc) for a in node.attribute}
+        if node.op_type == "Constant" and "value" not in found:
+            plain = [v for k, v in found.items() if k.startswith("value_")]
+            if len(plain) != 1 or isinstance(plain[0], str):
+                raise LutraError("a Constant without one number or tensor", loc, "export the model again")
+            found["value"] = np.asarray(plain[0])
+        return found
+
+
+def _attribute(attribute: Any, folder: Path | None, loc: str) -> Any:
+    """By AttributeProto's type."""
+    match attribute.type:
+        case 1:
+            return float(attribute.f)
+        case 2:
+            return int(attribute.i)
+        case 3:
+            return attribute.s.decode("utf-8", "replace")
+        case 4:
+            return tensors.array(attribute.t, folder, loc)
+        case 6:
+            return [float(v) for v in attribute.floats]
+        case 7:
+            return [int(v) for v in attribute.ints]
+        case 8:
+            return [s.decode("utf-8", "replace") for s in attribute.strings]
+    raise LutraError(f"attribute {shown(attribute.name)} has a type that is not supported", loc, "export it again")

@@ -1,0 +1,69 @@
+"""Inputs and outputs as the file declares them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from lutra.errors import LutraError
+from lutra.front.model import Port
+from lutra.front.place import shown
+from lutra.front.tensors import STRING
+from lutra.ir import Range
+
+
+def input_port(graph: Any, constants: set[str]) -> Port:
+    """The one input that is not an initialiser; LutraError where there is none, more than one, or its size is open."""
+    found = [i for i in graph.input if i.name not in constants]
+    if not found:
+        raise LutraError("the model has no input", "model", "export the model with an input")
+    if len(found) > 1:
+        names = ", ".join(shown(i.name) for i in found[:4])
+        raise LutraError(f"the model has {len(found)} inputs ({names}); this version takes one", "model",
+                         "export the model with one input; several are planned for a later version")
+    return _declared(found[0])
+
+
+def _declared(value: Any) -> Port:
+    at = f"input {shown(value.name)}"
+    kind = value.type.tensor_type
+    if not value.type.HasField("tensor_type") or kind.elem_type == STRING:
+        raise LutraError("it is not a tensor of numbers", at, "export the model with a float input")
+    if not kind.HasField("shape"):
+        raise LutraError("its shape is not declared", at, "export the model with a fixed input shape")
+    dims = [d.dim_value if d.HasField("dim_value") and d.dim_value > 0 else None for d in kind.shape.dim]
+    if not dims:
+        raise LutraError("it has no axes", at, "export the model with an input of shape (batch, ...)")
+    for axis, (size, dim) in enumerate(zip(dims, kind.shape.dim, strict=True)):
+        if size is None and (axis > 0 or len(dims) == 1):
+            label = f" ({shown(dim.dim_param)})" if dim.dim_param else ""
+            raise LutraError(f"axis {axis}{label} has no fixed size, its shape is {_shape(kind.shape.dim)}", at,
+                             "only the batch axis may be dynamic: export the model with a fixed input size")
+    return Port(value.name, tuple(dims))
+
+
+def _shape(dims: Sequence[Any]) -> str:
+    sizes = [str(d.dim_value) if d.HasField("dim_value") and d.dim_value > 0 else d.dim_param[:20] or "?" for d in dims]
+    return f"({', '.join(sizes)})"
+
+
+def output_port(value: Any, shape: tuple[int, ...], source: Port) -> Port:
+    """An output with its computed shape; its batch axis is as open as the input's."""
+    dynamic = bool(shape) and len(source.shape) > 1 and source.shape[0] is None
+    return Port(value.name, (None, *shape[1:]) if dynamic else shape)
+
+
+def annotation(graph: Any, name: str) -> Range | None:
+    """What FINN's `finn_datatype` says of an input: a range of integers, or None."""
+    facts = {a.tensor_name: {p.key: p.value for p in a.quant_parameter_tensor_names}
+             for a in graph.quantization_annotation}
+    kind = facts.get(name, {}).get("finn_datatype", "")
+    fixed = {"BIPOLAR": Range(-1, 1, 2), "BINARY": Range(0, 1), "TERNARY": Range(-1, 1)}
+    if kind in fixed:
+        return fixed[kind]
+    for prefix, signed in (("UINT", False), ("INT", True)):
+        digits = kind.removeprefix(prefix)
+        if kind.startswith(prefix) and digits.isascii() and digits.isdecimal() and 1 <= int(digits) <= 64:
+            half = 1 << (int(digits) - 1)
+            return Range(-half, half - 1) if signed else Range(0, 2 * half - 1)
+    return None

@@ -1,0 +1,121 @@
+"""Import of QONNX's quantisers and FINN's MultiThreshold, on the network's data and on weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from lutra.errors import LutraError
+from lutra.front.values import Call, Const, Stream, check_finite, text
+from lutra.ir import REAL, Array, Constant, Graph, Input, Node, Tensor
+from lutra.ops.source import BipolarQuant, Elementwise, MultiThreshold, Quant, Trunc, real
+from lutra.ops.source.quant import MAX_BITS, check_scale, integer_bounds
+
+
+def quantised(call: Call) -> Stream | Const:
+    """A quantiser on the data, or on a constant, which then remembers its integers and scales."""
+    if isinstance(call.inputs[0] if call.inputs else None, Const):
+        return _on_constant(call)
+    return call.emit(MAKERS[call.op](call))
+
+
+def _on_constant(call: Call) -> Const:
+    x = call.numbers(0, "the constant to quantise")
+    op = MAKERS[call.op](_standing_in(call, x))
+    op.infer(Tensor(x.shape, REAL))
+    return Const(op.apply(x), _decomposed(op, x))
+
+
+def on_constant(call: Call, handler: Callable[[Call], Stream]) -> Const:
+    """The constant that an operator for the network's data makes of one."""
+    x = call.numbers(0, "the constant")
+    made = handler(_standing_in(call, x))
+    assert isinstance(made, Stream)
+    node = made.node
+    while node.args and node.args[0].args:
+        node = node.args[0]
+    graph = Graph(node.args or (node,), (made.node,))
+    return Const(graph.evaluate(x[None])[made.node][0])
+
+
+def _standing_in(call: Call, x: Array) -> Call:
+    """The call with its first input as a stream without batch axis, so that parameters fit as they are."""
+    stream = Stream(Node(Input("constant", Tensor(x.shape, REAL))), ())
+    return replace(call, inputs=(stream, *call.inputs[1:]))
+
+
+def _decomposed(op: Elementwise, x: Array) -> tuple[Array, Array] | None:
+    """Integers and scales whose product is op's value at x bit for bit, where op has them."""
+    match op:
+        case Quant():
+            integers, scale = op.quantise(x) - op.zero_point.array, op.scale.array
+        case BipolarQuant():
+            integers, scale = np.where(x >= 0, 1.0, -1.0), op.scale.array
+        case _:
+            return None
+    if (integers != np.rint(integers)).any():
+        return None
+    return integers.astype(np.int64), np.broadcast_to(scale, x.shape)
+
+
+def _bits(call: Call, index: int) -> int:
+    bits = call.scalar(index, "the bit width")
+    if bits != np.rint(bits) or not 1 <= bits <= MAX_BITS:
+        raise LutraError(f"a width of {bits:g} bits is not a whole number from 1 to {MAX_BITS}",
+                         hint="set the quantiser's bit width")
+    return int(bits)
+
+
+def _flag(call: Call, name: str, default: int) -> bool:
+    return bool(call.attr(name, default))
+
+
+def _quant(call: Call) -> Quant:
+    return Quant(_scale(call, 1), call.param(2, "the zero point"), _bits(call, 3), _flag(call, "signed", 1),
+                 _flag(call, "narrow", 0), call.attr("rounding_mode", "ROUND").upper())
+
+
+def _scale(call: Call, index: int) -> Constant:
+    values = call.constant(index, "the scale").array.astype(np.float64)
+    check_scale(values)
+    return real(call.localised(values, "the scale"))
+
+
+def _bipolar(call: Call) -> BipolarQuant:
+    return BipolarQuant(_scale(call, 1))
+
+
+def _trunc(call: Call) -> Trunc:
+    """Version 1 of QONNX has five inputs, version 2 six: the output's scale before its width."""
+    scale, zero, mode = _scale(call, 1), call.param(2, "the zero point"), call.attr("rounding_mode", "FLOOR").upper()
+    if len(call.inputs) <= 5:
+        divisor = 2.0 ** (_bits(call, 3) - _bits(call, 4))
+        return Trunc(scale, zero, real(divisor), scale, zero, None, mode)
+    out_scale = _scale(call, 4)
+    divisors = 2.0 ** np.rint(np.log2(out_scale.array / scale.array))
+    clip = integer_bounds(_bits(call, 5), _flag(call, "signed", 1), _flag(call, "narrow", 0))
+    return Trunc(scale, zero, real(divisors), out_scale, real(zero.array / divisors), clip, mode)
+
+
+def _multithreshold(call: Call) -> MultiThreshold:
+    """(C or 1, L) thresholds; only how many are reached counts, so each row may be sorted."""
+    rows = np.sort(call.numbers(1, "the thresholds"), axis=-1)
+    if rows.ndim != 2 or not rows.size:
+        raise LutraError(f"thresholds of shape {rows.shape} are not (channels, levels)", hint="export them as a matrix")
+    shape = call.stream.shape
+    layout = call.attr("data_layout", "")
+    if layout not in ("", "NC", "NCHW", "NCW", "NHWC", "NWC"):
+        raise LutraError(f"data layout {text(layout)} is not known", hint="use NCHW, NCW, NC, NHWC or NWC")
+    axis = call.axis(-1 if layout in ("NHWC", "NWC") or len(shape) < 2 else 1)
+    frame = [1] * (len(shape) - len(call.stream.batch))
+    frame[axis] = len(rows)
+    scale, bias = call.attr("out_scale", 1.0), call.attr("out_bias", 0.0)
+    check_finite(np.array([scale, bias]), "out_scale or out_bias")
+    return MultiThreshold(real(rows.T.reshape(-1, *frame)), float(scale), float(bias))
+
+
+MAKERS: dict[str, Callable[[Call], Elementwise]] = {
+    "Quant": _quant, "IntQuant": _quant, "BipolarQuant": _bipolar, "Trunc": _trunc, "MultiThreshold": _multithreshold,
+}
