@@ -80,7 +80,7 @@ def _walked(node: Node, chain: Chain, level: Level, functions: int, family: str)
         assert (steps(np.broadcast_to(x, y.shape)) == y).all()
         found += _stepped(node, steps)
     if given.bits <= Table.MAX_BITS:
-        found.append(Node(Table(Constant(np.ascontiguousarray(y.T))), (node,), node.loc))
+        found.append(Node(Table(Constant(np.ascontiguousarray(y.T)), given), (node,), node.loc))
     if not found:
         raise LutraError(f"the function between {given} and its quantiser neither rises nor falls and has more than "
                          f"{1 << Table.MAX_BITS} inputs", node.loc, "quantise to fewer bits before it")
