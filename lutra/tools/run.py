@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from lutra.errors import LutraError
 
-TELLING = re.compile(r"error|fatal|fail|abort|assert|cannot|killed|no space|not found", re.IGNORECASE)
+TELLING = re.compile(r"error|%Warning|fatal|fail|abort|assert|cannot|killed|no space|not found", re.IGNORECASE)
 SHOWN = 6  # lines of a failed tool's output that an error quotes
 T = TypeVar("T")
 _group = threading.local()  # the processes of the `parallel` that this thread works for
