@@ -20,14 +20,16 @@ from lutra.sim.rtl import RtlModel, RtlRun, from_words, to_words
 from lutra.tools.cache import Cache
 
 if TYPE_CHECKING:
-    from lutra.synth.place import PlaceReport
-    from lutra.synth.report import SynthReport
+    from lutra.report.model import Facts
+    from lutra.synth import PlaceReport, SynthReport
+    from lutra.synth.report import Resources
 
 MEASURED = 4  # frames for a steady state, at least
+CELLS = {"lut": "TRELLIS_COMB", "ff": "TRELLIS_FF", "bram": "DP16KD", "dsp": "MULT18X18D"}  # nextpnr's names
 
 
 @dataclass(frozen=True)
-class Facts:
+class ModelFile:
     """What is known of the model file: its name as given, its SHA-256, its size in bytes."""
 
     name: str
@@ -43,7 +45,7 @@ class Accelerator:
     given (`input_range`, `input_scale`), arrays of an integer type are taken as the integers that the hardware is fed.
     """
 
-    facts: Facts
+    facts: ModelFile
     source: Graph
     lowered: Lowered
     plan: Plan
@@ -66,9 +68,21 @@ class Accelerator:
                  vcd: Path | None = None) -> Array:
         """The same through the RTL, in Verilator. stalls: share of cycles in which each end holds back, at random."""
         codes = self.lowered.input.range.encode(self.lowered.input.integers(np.asarray(x)))
-        y = self._decoded(self._rtl_run(codes, stalls, seed, vcd), len(codes))
-        self.measured["simulated"] = {"frames": len(codes), "stalls": stalls, "seed": seed}
-        return self._result(y, raw)
+        return self._result(self._decoded(self._rtl_run(codes, stalls, seed, vcd), len(codes)), raw)
+
+    def verify(self, x: Array, stalls: float = 0.0, seed: int = 0) -> int:
+        """Simulate the frames and compare every output integer with the integer graph's; how many there were.
+
+        LutraError, with the first frame and place, where one differs.
+        """
+        ours, theirs = self.run(x, raw=True), self.simulate(x, stalls, seed, raw=True)
+        wrong = np.argwhere(ours != theirs)
+        if len(wrong):
+            at = tuple(int(i) for i in wrong[0])
+            raise LutraError(f"{len(wrong)} of {ours.size} output integers of the RTL differ", f"frame {at[0]}",
+                             f"the first is {theirs[at]} instead of {ours[at]}; please report this model")
+        self.measured["verified"] = {"frames": len(ours), "words": int(ours.size), "stalls": stalls, "seed": seed}
+        return int(ours.size)
 
     def integers(self, x: Array) -> list[Array]:
         """The integers of every node of the integer graph, in order of its nodes."""
@@ -106,22 +120,30 @@ class Accelerator:
 
     # -- what it takes
 
-    def synthesise(self, device: str | None = None, whole: bool = False) -> SynthReport:
-        """Resources by Yosys, each unit by itself, on `device` (by default the plan's); `whole`: as one design, too."""
+    def synthesise(self, device: str | None = None) -> SynthReport:
+        """Resources by Yosys, each unit by itself, on `device` (by default the plan's)."""
         from lutra.plan.devices import device as find
         from lutra.synth import synthesise
 
         target = find(device) if device else self.plan.device
-        report = synthesise(self.netlist, target, self.cache, whole=whole)
-        self.measured.setdefault("synthesised", {})[target.name] = report
+        report = synthesise(self.netlist, target, self.cache)
+        units = zip(self.plan.stages, self.netlist.instances, strict=True)
+        self.measured.setdefault("synthesised", {})[target.name] = {
+            "units": {stage.name: _counts(report.units[instance.name]) for stage, instance in units},
+            "total": _counts(report.total), "tool": report.tool,
+        }
         return report
 
     def place(self) -> PlaceReport:
-        """Place and route on the plan's ECP5 device, timing, bitstream (in the cache; `save` copies it)."""
+        """Place and route on the plan's ECP5 device: timing, and a bitstream in the cache, which `save` copies."""
         from lutra.synth import place
 
         report = place(self.netlist, self.plan.device, self.plan.clock_mhz, self.cache)
-        self.measured["placed"] = report
+        used = {ours: report.utilisation.get(theirs, (0, 0))[0] for ours, theirs in CELLS.items()}
+        self.measured["placed"] = {
+            "fmax_mhz": report.fmax_mhz, "used": used, "bitstream": str(report.bitstream),
+            "bitstream_bytes": report.bitstream.stat().st_size, "critical": list(report.critical), "tool": report.tool,
+        }
         return report
 
     # -- what it leaves
@@ -132,17 +154,18 @@ class Accelerator:
 
         return sources(self.netlist)
 
-    def report(self, path: str | Path) -> Path:
-        """Write the HTML page; the figures are those of `summary`."""
-        from lutra.report import write_page
-
-        return write_page(self.summary(), Path(path))
-
-    def summary(self) -> dict[str, Any]:
-        """Every figure that the report shows, as JSON data."""
+    def summary(self) -> Facts:
+        """Every figure that the report shows; `.data()` is its JSON form."""
         from lutra.summary import summarise
 
         return summarise(self)
+
+    def report(self, path: str | Path) -> Path:
+        """Write the HTML page."""
+        from lutra.report.html import page
+        from lutra.store import written
+
+        return written(Path(path), page(self.summary().data()))
 
     def save(self, folder: str | Path) -> Path:
         """Write the build folder: graphs, plan, RTL, report; whole or not at all. `lutra.load` reads it back."""
@@ -183,3 +206,7 @@ class Accelerator:
         out = self.lowered.graph.outputs[0].out
         codes = from_words(run.words, self.plan.stages[-1].lanes[1], out.range.bits)
         return out.range.decode(codes).reshape(frames, *out.shape)
+
+
+def _counts(resources: Resources) -> dict[str, int]:
+    return {kind: int(getattr(resources, kind)) for kind in CELLS}

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lutra.accelerator import Accelerator, Facts
+from lutra.accelerator import Accelerator, ModelFile
 from lutra.errors import LutraError
 from lutra.ir import Graph, Range
 from lutra.plan.devices import Device
@@ -55,7 +55,7 @@ def compile(
     given = input_format(loaded, input_range, input_scale)
     lowered = lower(loaded.graph, given, target.family)
     plan = plan_for(lowered.graph, target, clock_mhz, fps, budget, folding)
-    facts = Facts(loaded.name, loaded.sha256, loaded.size)
+    facts = ModelFile(loaded.name, loaded.sha256, loaded.size)
     return Accelerator(facts, loaded.graph, lowered, plan, Cache(cache_folder(cache)))
 
 
@@ -69,7 +69,7 @@ def plan_for(
     if len(given) > 1:
         raise LutraError(f"{' and '.join(given)} are given", "options", "give one of fps, budget and folding")
     if folding is not None:
-        return by_hand(graph, device, clock_mhz, folding)
+        return by_hand(graph, device, clock_mhz, folding if isinstance(folding, Mapping) else Path(folding))
     if fps is not None:
         return for_fps(graph, device, clock_mhz, fps)
     return for_budget(graph, device, clock_mhz, BUDGET if budget is None else budget)

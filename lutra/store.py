@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from lutra import __version__
-from lutra.accelerator import Accelerator, Facts
+from lutra.accelerator import Accelerator, ModelFile
 from lutra.errors import LutraError
 from lutra.ir import Array, Constant, Graph, Range
 from lutra.ir.text import from_text, to_text
@@ -51,9 +51,30 @@ def whole(folder: Path, fill: Callable[[Path], None]) -> None:
         finally:
             shutil.rmtree(draft, ignore_errors=True)
     except OSError as e:
-        reasons = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the disk quota is used up"}
-        reason = reasons.get(e.errno or 0, e.strerror or str(e))
-        raise LutraError(f"cannot write: {reason}", str(folder), "free some space or choose another folder") from e
+        raise _unwritable(folder, e) from e
+
+
+def written(path: Path, text: str) -> Path:
+    """The file, written whole: a draft beside it takes its place."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as draft:
+            try:
+                draft.write(text)
+                draft.flush()
+                Path(draft.name).chmod(0o644)
+                Path(draft.name).replace(path)
+            finally:
+                Path(draft.name).unlink(missing_ok=True)
+    except OSError as e:
+        raise _unwritable(path, e) from e
+    return path
+
+
+def _unwritable(path: Path, error: OSError) -> LutraError:
+    reasons = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the disk quota is used up"}
+    reason = reasons.get(error.errno or 0, error.strerror or str(error))
+    return LutraError(f"cannot write: {reason}", str(path), "free some space or choose another folder")
 
 
 def _swap(draft: Path, folder: Path) -> None:
@@ -79,10 +100,10 @@ def _fill(acc: Accelerator, draft: Path) -> None:
     for name, text in acc.rtl().items():
         (rtl / name).write_text(text, encoding="utf-8")
     placed = acc.measured.get("placed")
-    if placed is not None and placed.bitstream:
-        shutil.copyfile(placed.bitstream, draft / "design.bit")
+    if placed:
+        shutil.copyfile(placed["bitstream"], draft / "design.bit")
     _write_json(draft / MARK, _facts(acc))
-    _write_json(draft / "report.json", acc.summary())
+    _write_json(draft / "report.json", acc.summary().data())
     acc.report(draft / "report.html")
 
 
@@ -97,7 +118,7 @@ def _facts(acc: Accelerator) -> dict[str, Any]:
         "input": {"range": [end.range.lo, end.range.hi, end.range.step], "shape": end.shape,
                   "source_shape": end.source_shape},
         "proofs": [asdict(p) for p in acc.lowered.proofs],
-        "measured": acc.found(),
+        "measured": acc.measured,
     }
 
 
@@ -136,8 +157,10 @@ def _read(folder: Path, facts: dict[str, Any], cache: Cache) -> Accelerator:
                      _graph(folder, "after_outer"))
     proofs = tuple(Proof(**{**p, "operations": tuple(p["operations"])}) for p in facts["proofs"])
     lowered = Lowered(graph, first, last, proofs)
-    acc = Accelerator(Facts(**facts["model"]), source, lowered, Plan.from_json(facts["plan"], graph), cache)
+    acc = Accelerator(ModelFile(**facts["model"]), source, lowered, Plan.from_json(facts["plan"], graph), cache)
     acc.measured.update(facts["measured"])
+    if "placed" in acc.measured:
+        acc.measured["placed"]["bitstream"] = str(folder / "design.bit")  # never a path that the file names
     return acc
 
 

@@ -1,0 +1,76 @@
+"""The facts of one accelerator for the report: its plan, what verbs have measured, what was proved."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lutra import __version__
+from lutra.ops.base import Cost
+from lutra.plan.devices import device
+from lutra.report.collect import collect, use
+from lutra.report.model import Check, Facts, Host, Model, Timing, Use
+
+if TYPE_CHECKING:
+    from lutra.accelerator import Accelerator
+
+
+def summarise(acc: Accelerator) -> Facts:
+    """All facts of the build; what no verb has measured yet is absent, never guessed."""
+    found, cycles = acc.measured, acc.measured.get("cycles")
+    mine = found.get("synthesised", {}).get(acc.plan.device.name, {"units": {}})
+    return collect(
+        version=__version__,
+        model=Model(acc.facts.name, acc.facts.sha256, acc.facts.size),
+        plan=acc.plan,
+        target=found.get("target", ""),
+        checks=_checks(acc),
+        host=_host(acc),
+        synthesised={name: Cost(**data) for name, data in mine["units"].items()},
+        uses=_uses(acc),
+        timing=_timing(acc),
+        measured=(cycles["interval"], cycles["latency"]) if cycles else None,
+        tools=_tools(acc),
+    )
+
+
+def _uses(acc: Accelerator) -> list[Use]:
+    found = [use("synthesised", device(name), Cost(**data["total"]))
+             for name, data in acc.measured.get("synthesised", {}).items()]
+    placed = acc.measured.get("placed")
+    return [*found, use("placed", acc.plan.device, Cost(**placed["used"]))] if placed else found
+
+
+def _checks(acc: Accelerator) -> list[Check]:
+    """Every chain's proof, and what simulation compared."""
+    checks = [
+        Check(f"{' + '.join(p.operations)} at {p.at} = {p.form}",
+              "every integer of the range" if p.walked else "both sides of every step", p.checked, "values", 0, p.ties)
+        for p in acc.lowered.proofs
+    ]
+    done = acc.measured.get("verified")
+    if done:
+        how = f"{done['frames']} frames in Verilator, stalls {done['stalls']:g}"
+        checks.append(Check("RTL = integer graph", how, done["words"], "output integers"))
+    return checks
+
+
+def _host(acc: Accelerator) -> Host:
+    first, last = acc.lowered.input, acc.lowered.output
+    before = tuple(n.op.kind for n in first.host.nodes if n.args) if first.host else ()
+    plain = (last.scale.array == 1).all() and not last.offset.array.any()
+    return Host(before, (*(() if plain else ("scale and offset",)), *last.operations))
+
+
+def _timing(acc: Accelerator) -> Timing | None:
+    placed = acc.measured.get("placed")
+    if not placed:
+        return None
+    return Timing(acc.plan.device.name, placed["fmax_mhz"], placed["fmax_mhz"] >= acc.plan.clock_mhz,
+                  "design.bit", placed["bitstream_bytes"], " -> ".join(placed["critical"]))
+
+
+def _tools(acc: Accelerator) -> dict[str, str]:
+    """Which tool gave which figure."""
+    synthesised = {f"synthesis for {name}": data["tool"] for name, data in acc.measured.get("synthesised", {}).items()}
+    placed = acc.measured.get("placed")
+    return {**synthesised, "place and route": placed["tool"]} if placed else synthesised
