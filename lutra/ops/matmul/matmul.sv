@@ -97,19 +97,19 @@ module lutra_matmul #(
     logic [PE*OBITS-1:0] result;
     generate
         for (genvar p = 0; p < PE; p++) begin : g_pe
-            logic [OBITS-1:0] dot, before, total;
+            logic [OBITS-1:0] dot, start, total;
             lutra_dot #(
                 .SIMD(SIMD), .XBITS(XBITS), .XSIGNED(XSIGNED), .WBITS(WBITS), .WSIGNED(WSIGNED), .BIPOLAR(BIPOLAR),
                 .SCALE(SCALE), .OBITS(OBITS)
             ) lanes (.clk, .en, .x(x), .w(w[p*SIMD*WBITS+:SIMD*WBITS]), .out_data(dot));
             if (SF == 1) begin : g_whole
-                assign before = bias[p*OBITS+:OBITS];
+                assign start = bias[p*OBITS+:OBITS];
             end else begin : g_part
                 logic [OBITS-1:0] acc;
-                assign before = first_d[D-1] ? bias[p*OBITS+:OBITS] : acc;
+                assign start = first_d[D-1] ? bias[p*OBITS+:OBITS] : acc;
                 always_ff @(posedge clk) if (en && valid_d[D-1]) acc <= total;
             end
-            assign total = dot + before;
+            assign total = dot + start;
             assign result[p*OBITS+:OBITS] = total;
         end
     endgenerate
@@ -213,36 +213,6 @@ module lutra_replay #(
                     index_d  <= index;
                     out_data <= words[index_d];
                 end
-        end
-    endgenerate
-endmodule
-
-// A memory that never changes, read from FILE; one register after `index`. With one word it is a constant.
-module lutra_rom #(
-    parameter int WIDTH = 1,
-    parameter int DEPTH = 1,
-    parameter int BLOCK = 0,
-    parameter FILE = "",
-    parameter int AW = DEPTH > 1 ? $clog2(DEPTH) : 1
-) (
-    input  logic             clk,
-    input  logic             en,
-    input  logic [AW-1:0]    index,
-    output logic [WIDTH-1:0] out_data
-);
-    generate
-        if (DEPTH == 1) begin : g_constant
-            logic [WIDTH-1:0] words[1];
-            initial $readmemh(FILE, words);
-            assign out_data = words[0];
-        end else if (BLOCK != 0) begin : g_block
-            (* rom_style = "block", ram_style = "block" *) logic [WIDTH-1:0] words[DEPTH];
-            initial $readmemh(FILE, words);
-            always_ff @(posedge clk) if (en) out_data <= words[index];
-        end else begin : g_lut
-            (* rom_style = "distributed", ram_style = "distributed" *) logic [WIDTH-1:0] words[DEPTH];
-            initial $readmemh(FILE, words);
-            always_ff @(posedge clk) if (en) out_data <= words[index];
         end
     endgenerate
 endmodule

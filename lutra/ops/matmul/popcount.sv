@@ -32,7 +32,7 @@ endmodule
 
 // How many of N bits are set: counters of six bits (three 6-input functions each), then adders.
 // Latency 1 + clog2(ceil(N / 6)).
-module lutra_count #(
+module lutra_count_ones #(
     parameter int N = 6
 ) (
     input  logic                     clk,
@@ -106,8 +106,8 @@ module lutra_popcount #(
             localparam int C = 3 + $clog2((G + 5) / 6);
             logic [C-1:0] n1, n2;
             logic [W-1:0] total;
-            lutra_count #(.N(G)) low (.clk, .en, .in_data(ones), .out_data(n1));
-            lutra_count #(.N(G)) high (.clk, .en, .in_data(twos), .out_data(n2));
+            lutra_count_ones #(.N(G)) low (.clk, .en, .in_data(ones), .out_data(n1));
+            lutra_count_ones #(.N(G)) high (.clk, .en, .in_data(twos), .out_data(n2));
             always_ff @(posedge clk) if (en) total <= W'({W'(n2 + C'(n1[C-1:1])), n1[0]});
             assign out_data = total;
         end
