@@ -20,6 +20,8 @@ from lutra.accelerator import Accelerator, ModelFile
 from lutra.errors import LutraError
 from lutra.ir import Array, Constant, Graph, Range
 from lutra.ir.text import from_text, to_text
+from lutra.ops import units
+from lutra.ops.source import operators
 from lutra.plan.plan import Plan
 from lutra.rules.ends import InputEnd, OutputEnd
 from lutra.rules.integers import Proof
@@ -170,4 +172,4 @@ def _graph(folder: Path, name: str) -> Graph | None:
         if name in ("integer", "source"):
             raise LutraError(f"{path.name} is missing", str(folder), "build it again")
         return None
-    return from_text(path.read_text(encoding="utf-8"))
+    return from_text(path.read_text(encoding="utf-8"), (*units(), *operators()))
