@@ -40,3 +40,10 @@ def integers(draw: st.DrawFn, lo: int, hi: int, shape: tuple[int, ...]) -> Array
     values = rng.integers(lo, hi + 1, shape, dtype=np.int64)
     ends = rng.random(shape)
     return np.where(ends < 0.1, lo, np.where(ends > 0.9, hi, values))
+
+
+@st.composite
+def planes(draw: st.DrawFn, bits: int = 5) -> Node:
+    """An input of rows, columns and channels; one row (1-D data) and one column are frequent."""
+    height, width = draw(st.sampled_from((1, 1, 2, 3, 5, 8))), draw(st.sampled_from((1, 3, 4, 6, 9)))
+    return Node(Input("x", Tensor((height, width, draw(st.sampled_from((1, 2, 4, 6)))), draw(ranges(bits)))))

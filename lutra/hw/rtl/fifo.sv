@@ -3,7 +3,7 @@
 module lutra_fifo #(
     parameter int WIDTH = 1,
     parameter int DEPTH = 2,
-    parameter int BLOCK = (DEPTH > 64 && DEPTH * WIDTH > 1024) ? 1 : 0  // block RAM, not LUT RAM; needs DEPTH > 3
+    parameter int BLOCK = 0  // block RAM, not LUT RAM; needs DEPTH > 3
 ) (
     input  logic             clk,
     input  logic             rst,

@@ -1,0 +1,1 @@
+"""ArgMax: index of the largest channel."""

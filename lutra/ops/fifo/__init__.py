@@ -1,0 +1,1 @@
+"""Fifo: words wait in order."""

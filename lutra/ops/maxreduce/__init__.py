@@ -1,0 +1,1 @@
+"""MaxReduce: the largest of a window."""

@@ -1,0 +1,1 @@
+"""Pad: a border around each frame."""

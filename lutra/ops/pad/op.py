@@ -1,0 +1,119 @@
+"""Pad: a border of a constant around each frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import gcd
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lutra.errors import LutraError
+from lutra.hw.netlist import Block, Param
+from lutra.ir import Array, Node, Range, Tensor
+from lutra.ops.base import Cost, Fold, Loop, Unit, check_fold, divisors
+from lutra.ops.cost import estimate
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import SearchStrategy
+
+
+@dataclass(frozen=True)
+class Pad(Unit):
+    """(H, W, C) -> (before[0] + H + after[0], before[1] + W + after[1], C), the border filled with `value`.
+
+    `value` may lie outside x's range or off its step; the output's range holds both.
+    """
+
+    before: tuple[int, int]
+    after: tuple[int, int]
+    value: int = 0
+
+    def infer(self, *args: Tensor) -> Tensor:
+        """The larger frame; the narrowest range of the coarsest step that holds x's range and `value`."""
+        (x,) = args
+        if len(x.shape) != 3:
+            raise LutraError(f"padding of rows and columns for shape {x.shape}", hint="(rows, columns, channels)")
+        sizes = (*self.before, *self.after)
+        if len(sizes) != 4 or min(sizes) < 0:
+            raise LutraError(f"padding before={self.before} after={self.after} is not two counts each")
+        height, width, channels = x.shape
+        (top, left), (bottom, right) = self.before, self.after
+        return Tensor((top + height + bottom, left + width + right, channels), self._range(x.range))
+
+    def _range(self, x: Range) -> Range:
+        if not any((*self.before, *self.after)):
+            return x
+        step = gcd(x.step, self.value - x.lo) if x.step > 1 else 1
+        return Range(min(x.lo, self.value), max(x.hi, self.value), step)
+
+    def evaluate(self, *args: Array) -> Array:
+        """As numpy pads."""
+        (x,) = args
+        spans = ((0, 0), *zip(self.before, self.after, strict=True), (0, 0))
+        return np.pad(x, spans, constant_values=self.value)
+
+    def folds(self, x: Tensor) -> tuple[Fold, ...]:
+        """Every divisor of the channels."""
+        return tuple(Fold(pe=d, simd=d) for d in divisors(x.channels))
+
+    def lanes(self, fold: Fold, x: Tensor) -> tuple[int, int]:
+        """`fold.simd` both in and out."""
+        check_fold("simd", fold.simd, x.channels, "channels")
+        return fold.simd, fold.simd
+
+    def loop(self, fold: Fold, x: Tensor) -> Loop:
+        """A slot for each output word; those inside the border take one."""
+        words = x.channels // self.lanes(fold, x)[0]
+        inside = np.ones((*x.shape[:2], words), np.int64)
+        reads = np.cumsum(np.pad(inside, (*zip(self.before, self.after, strict=True), (0, 0))))
+        return Loop(len(reads), reads, np.arange(len(reads)), 1)
+
+    def cycles(self, fold: Fold, x: Tensor) -> int:
+        """One an output word."""
+        return self.infer(x).size // self.lanes(fold, x)[0]
+
+    def _codes(self, x: Range) -> tuple[int, int, int]:
+        """mul, add, border: output code = add + mul * (x's code, sign extended), modulo 2**bits; the border's code."""
+        y = self._range(x)
+        mul, add = (1, 0) if x.step == 1 else (x.step // y.step, (x.lo - (y.lo if y.step > 1 else 0)) // y.step)
+        border = int(y.encode(np.array(self.value))) if y.holds(np.array([self.value])) else 0
+        return mul, add & ((1 << y.bits) - 1), border
+
+    def block(self, fold: Fold, x: Tensor) -> Block:
+        """`lutra_pad`."""
+        lanes, y = self.lanes(fold, x)[0], self.infer(x)
+        if y.range.bits > 31:
+            raise LutraError(f"padding of {y.range.bits} bits", hint="at most 31")
+        mul, add, border = self._codes(x.range)
+        params: dict[str, Param] = {
+            "IN_BITS": x.range.bits, "IN_SIGNED": int(x.range.signed), "OUT_BITS": y.range.bits,
+            "MUL": mul, "ADD": add, "BORDER": border,
+            "LANES": lanes, "WORDS": x.channels // lanes, "HEIGHT": x.shape[0], "COLUMNS": x.shape[1],
+            "TOP": self.before[0], "LEFT": self.before[1], "BOTTOM": self.after[0], "RIGHT": self.after[1]}
+        return Block("lutra_pad", params, in_width=lanes * x.range.bits, out_width=lanes * y.range.bits)
+
+    def features(self, fold: Fold, x: Tensor, family: str) -> dict[str, float]:
+        """The register slice, the border's multiplexer, codes that change, counters."""
+        lanes, y = self.lanes(fold, x)[0], self.infer(x)
+        mul, add, border = self._codes(x.range)
+        width = lanes * y.range.bits
+        adder = x.range.bits > 1 and (mul, add) != (1, 0)
+        sizes = (x.channels // lanes, y.shape[0], y.shape[1])
+        return {"one": 1.0, "slice": float(width), "lut.ones": float(lanes * border.bit_count()),
+                "lut.recode": float(width * adder), "counter": float(sum(s.bit_length() for s in sizes))}
+
+    def cost(self, fold: Fold, x: Tensor, family: str) -> Cost:
+        """From `features`, by coefficients fitted to synthesis."""
+        return estimate(family, "pad", self.features(fold, x, family))
+
+    @classmethod
+    def samples(cls) -> SearchStrategy[Node]:
+        """Borders on any side or none, values inside and outside the range."""
+        from hypothesis import strategies as st
+
+        from lutra.ops.samples import planes
+
+        sides = st.tuples(st.integers(0, 3), st.integers(0, 3))
+        return st.builds(lambda x, b, a, v: Node(cls(b, a, v), (x,)), planes(), sides, sides,
+                         st.one_of(st.sampled_from((0, 1, -1)), st.integers(-140, 140)))

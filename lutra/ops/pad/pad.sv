@@ -1,0 +1,106 @@
+// A border of a constant around each frame. Codes inside become ADD + MUL * code (modulo 2**OUT_BITS): the output's
+// range may have another origin, step or sign than the input's. Latency 1.
+module lutra_pad #(
+    parameter int IN_BITS = 1,
+    parameter int IN_SIGNED = 0,
+    parameter int OUT_BITS = 1,
+    parameter logic [63:0] MUL = 1,
+    parameter logic [63:0] ADD = 0,
+    parameter logic [63:0] BORDER = 0,  // the constant's code
+    parameter int LANES = 1,
+    parameter int WORDS = 1,  // words a pixel
+    parameter int HEIGHT = 1,
+    parameter int COLUMNS = 1,
+    parameter int TOP = 0,
+    parameter int LEFT = 0,
+    parameter int BOTTOM = 0,
+    parameter int RIGHT = 0
+) (
+    input  logic                      clk,
+    input  logic                      rst,
+    input  logic [ LANES*IN_BITS-1:0] in_data,
+    input  logic                      in_valid,
+    output logic                      in_ready,
+    output logic [LANES*OUT_BITS-1:0] out_data,
+    output logic                      out_valid,
+    input  logic                      out_ready
+);
+    logic [LANES*OUT_BITS-1:0] codes;
+    logic word_last, column_last, in_columns, in_rows, interior, room, step;
+    logic row_last;  // the frame's end: nothing follows from it
+    wire unused = row_last;
+
+    assign interior = in_columns && in_rows;
+    assign in_ready = interior && room;
+    assign step = room && (!interior || in_valid);
+
+    lutra_count #(.N(WORDS)) word (.last(word_last), .*);
+    lutra_pad_span #(.BEFORE(LEFT), .INSIDE(COLUMNS), .AFTER(RIGHT)) column (
+        .step(step && word_last), .interior(in_columns), .last(column_last), .*
+    );
+    lutra_pad_span #(.BEFORE(TOP), .INSIDE(HEIGHT), .AFTER(BOTTOM)) row (
+        .step(step && word_last && column_last), .interior(in_rows), .last(row_last), .*
+    );
+
+    generate
+        for (genvar i = 0; i < LANES; i++) begin : g_lane
+            wire [IN_BITS-1:0] code = in_data[i*IN_BITS+:IN_BITS];
+            if (IN_BITS == 1) begin : g_bit  // two constants: no adder
+                localparam logic [63:0] ONE = IN_SIGNED != 0 ? ADD - MUL : ADD + MUL;
+                assign codes[i*OUT_BITS+:OUT_BITS] = code[0] ? ONE[OUT_BITS-1:0] : ADD[OUT_BITS-1:0];
+            end else begin : g_affine
+                wire [OUT_BITS-1:0] wide;
+                if (OUT_BITS > IN_BITS) begin : g_extend
+                    wire sign = IN_SIGNED != 0 && code[IN_BITS-1];
+                    assign wide = {{(OUT_BITS - IN_BITS) {sign}}, code};
+                end else begin : g_fits
+                    assign wide = code;
+                end
+                assign codes[i*OUT_BITS+:OUT_BITS] = ADD[OUT_BITS-1:0] + MUL[OUT_BITS-1:0] * wide;
+            end
+        end
+    endgenerate
+
+    lutra_skid #(.WIDTH(LANES * OUT_BITS)) slice (
+        .in_data (interior ? codes : {LANES{BORDER[OUT_BITS-1:0]}}),
+        .in_valid(!interior || in_valid),
+        .in_ready(room),
+        .*
+    );
+endmodule
+
+// Counts BEFORE + INSIDE + AFTER steps in rounds; `interior` (a register) marks the middle ones.
+module lutra_pad_span #(
+    parameter int BEFORE = 0,
+    parameter int INSIDE = 1,
+    parameter int AFTER = 0
+) (
+    input  logic clk,
+    input  logic rst,
+    input  logic step,
+    output logic interior,
+    output logic last
+);
+    generate
+        if (BEFORE + AFTER == 0) begin : g_all
+            assign interior = 1'b1;
+            lutra_count #(.N(INSIDE)) place (.*);
+        end else begin : g_some
+            localparam int N = BEFORE + INSIDE + AFTER;
+            localparam int CW = $clog2(N);
+            logic [CW-1:0] count;
+            assign last = count == CW'(N - 1);
+            always_ff @(posedge clk) begin
+                if (rst) begin
+                    count  <= '0;
+                    interior <= BEFORE == 0;
+                end else if (step) begin
+                    count <= last ? '0 : count + 1'b1;
+                    if (last) interior <= BEFORE == 0;
+                    else if (BEFORE != 0 && count == CW'(BEFORE - 1)) interior <= 1'b1;
+                    else if (count == CW'(BEFORE + INSIDE - 1)) interior <= 1'b0;
+                end
+            end
+        end
+    endgenerate
+endmodule

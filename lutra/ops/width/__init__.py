@@ -1,0 +1,1 @@
+"""Width: a stream in words of another size."""

@@ -1,0 +1,1 @@
+"""Window: the sliding window of convolutions and pooling."""
