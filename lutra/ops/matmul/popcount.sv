@@ -15,6 +15,8 @@ module lutra_sum #(
     generate
         if (N == 1) begin : g_one
             assign out_data = in_data;
+            logic unused_ports;
+            assign unused_ports = &{1'b0, clk, en};
         end else begin : g_pairs
             logic [M*(W+1)-1:0] halves;
             for (genvar i = 0; i < M; i++) begin : g_pair
@@ -135,6 +137,8 @@ module lutra_weigh #(
             logic [W:0] wide;
             assign wide     = {(SIGNED != 0) && in_data[W-1], in_data};
             assign out_data = (NEGATIVE != 0) ? -wide : wide;
+            logic unused_ports;
+            assign unused_ports = &{1'b0, clk, en};
         end else begin : g_halves
             localparam bit MINUS = (NEGATIVE != 0) && H == 1;
             localparam bit HIGH_SIGNED = (SIGNED != 0) || ((NEGATIVE != 0) && H > 1);
@@ -169,6 +173,8 @@ module lutra_delay #(
     generate
         if (N == 0) begin : g_wire
             assign out_data = in_data;
+            logic unused_ports;
+            assign unused_ports = &{1'b0, clk, en};
         end else begin : g_row
             logic [W-1:0] first;
             always_ff @(posedge clk) if (en) first <= in_data;

@@ -16,6 +16,8 @@ module lutra_rom #(
             logic [WIDTH-1:0] words[1];
             initial $readmemh(FILE, words);
             assign out_data = words[0];
+            logic unused_ports;
+            assign unused_ports = &{1'b0, clk, en, index};
         end else if (BLOCK != 0) begin : g_block
             (* rom_style = "block", ram_style = "block" *) logic [WIDTH-1:0] words[DEPTH];
             initial $readmemh(FILE, words);

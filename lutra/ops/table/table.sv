@@ -41,6 +41,8 @@ module lutra_table #(
             always_ff @(posedge clk) if (en) node <= AW'({nf, in_data[p*XBITS+:XBITS]});
             lutra_rom #(.WIDTH(LANES * OBITS), .DEPTH(DEPTH), .BLOCK(BLOCK), .FILE(VALUES)) values (
                 .clk, .en, .index(node), .out_data(row));
+            logic unused_lanes;  // of other channels
+            assign unused_lanes = &{1'b0, row};
             assign value[p*OBITS+:OBITS] = row[(p%LANES)*OBITS+:OBITS];
         end
     endgenerate

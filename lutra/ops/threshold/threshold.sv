@@ -57,45 +57,24 @@ module lutra_threshold #(
         if (rst) valid_d <= '0;
         else if (en) valid_d <= D'({valid_d, in_valid});
 
-    // Stage j reads what stage j - 1 found: j bits a channel, and the input and nf, as old as these.
-    logic [PE*TBITS-1:0] x[K+1];
-    logic [NW-1:0] n[K+1];
-    logic [PE*K-1:0] found[K+1];
+    logic [PE*TBITS-1:0] x, x_d, threshold;
+    logic [NW-1:0] nf_d;
+    logic [PE*K-1:0] top, found;
     generate
         for (genvar p = 0; p < PE; p++) begin : g_widen
             logic [XBITS-1:0] code;
             assign code = in_data[p*XBITS+:XBITS] ^ (XSIGNED != 0 ? XBITS'(1) << (XBITS - 1) : '0);
-            assign x[0][p*TBITS+:TBITS] = TBITS'(code);
+            assign x[p*TBITS+:TBITS] = TBITS'(code);
         end
     endgenerate
-    assign n[0]     = nf;
-    assign found[0] = '0;
-
-    logic [PE*TBITS-1:0] top;
     lutra_rom #(.WIDTH(PE * TBITS), .DEPTH(NF), .FILE(T0)) first (
-        .clk, .en(fetch), .index(index), .out_data(top));
+        .clk, .en(fetch), .index(index), .out_data(threshold));
     lutra_reach #(.PE(PE), .TBITS(TBITS), .K(K), .NW(NW)) compare (
-        .clk, .en, .x(x[0]), .n(n[0]), .found(found[0]), .threshold(top),
-        .x_out(x[1]), .n_out(n[1]), .found_out(found[1]));
-
-    `define LUTRA_STAGE(J) \
-    if (K > J) begin : g_stage``J \
-        lutra_search #(.PE(PE), .TBITS(TBITS), .K(K), .NF(NF), .NW(NW), .J(J), .FILE(T``J)) stage ( \
-            .clk, .en, .x(x[J]), .n(n[J]), .found(found[J]), \
-            .x_out(x[J+1]), .n_out(n[J+1]), .found_out(found[J+1])); \
-    end
-    generate
-        `LUTRA_STAGE(1)
-        `LUTRA_STAGE(2)
-        `LUTRA_STAGE(3)
-        `LUTRA_STAGE(4)
-        `LUTRA_STAGE(5)
-        `LUTRA_STAGE(6)
-        `LUTRA_STAGE(7)
-        `LUTRA_STAGE(8)
-        `LUTRA_STAGE(9)
-    endgenerate
-    `undef LUTRA_STAGE
+        .clk, .en, .x(x), .nf(nf), .found('0), .threshold, .x_out(x_d), .nf_out(nf_d), .found_out(top));
+    lutra_search #(
+        .PE(PE), .TBITS(TBITS), .K(K), .NF(NF), .NW(NW), .J(1),
+        .T1(T1), .T2(T2), .T3(T3), .T4(T4), .T5(T5), .T6(T6), .T7(T7), .T8(T8), .T9(T9)
+    ) search (.clk, .en, .x(x_d), .nf(nf_d), .found(top), .found_out(found));
 
     logic [PE-1:0] flip;
     generate
@@ -113,7 +92,7 @@ module lutra_threshold #(
     generate
         for (genvar p = 0; p < PE; p++) begin : g_code
             logic [K-1:0] count;
-            assign count = found[K][p*K+:K] ^ {K{flip[p]}};
+            assign count = found[p*K+:K] ^ {K{flip[p]}};
             assign code[p*OBITS+:OBITS] = OBITS'(count) + OBITS'(OFFSET);
         end
     endgenerate
@@ -131,11 +110,11 @@ module lutra_reach #(
     input  logic                clk,
     input  logic                en,
     input  logic [PE*TBITS-1:0] x,
-    input  logic [NW-1:0]       n,
+    input  logic [NW-1:0]       nf,
     input  logic [PE*K-1:0]     found,
     input  logic [PE*TBITS-1:0] threshold,
     output logic [PE*TBITS-1:0] x_out,
-    output logic [NW-1:0]       n_out,
+    output logic [NW-1:0]       nf_out,
     output logic [PE*K-1:0]     found_out
 );
     logic [PE*K-1:0] more;
@@ -147,51 +126,67 @@ module lutra_reach #(
     always_ff @(posedge clk)
         if (en) begin
             x_out     <= x;
-            n_out     <= n;
+            nf_out    <= nf;
             found_out <= more;
         end
 endmodule
 
-// A stage whose thresholds depend on the J bits found so far: a register after reading, a register after comparing.
+// The stages from J on; T1 is the first one's memory. Each depends on the J bits found so far: a register after
+// reading, a register after comparing. Latency 2 * (K - J).
 module lutra_search #(
     parameter int PE = 1,
     parameter int TBITS = 1,
-    parameter int K = 2,
+    parameter int K = 1,
     parameter int NF = 1,
     parameter int NW = 1,
     parameter int J = 1,
-    parameter FILE = ""
+    parameter T1 = "",
+    parameter T2 = "",
+    parameter T3 = "",
+    parameter T4 = "",
+    parameter T5 = "",
+    parameter T6 = "",
+    parameter T7 = "",
+    parameter T8 = "",
+    parameter T9 = ""
 ) (
     input  logic                clk,
     input  logic                en,
     input  logic [PE*TBITS-1:0] x,
-    input  logic [NW-1:0]       n,
+    input  logic [NW-1:0]       nf,
     input  logic [PE*K-1:0]     found,
-    output logic [PE*TBITS-1:0] x_out,
-    output logic [NW-1:0]       n_out,
     output logic [PE*K-1:0]     found_out
 );
-    localparam int AW = $clog2(NF << J);
-    (* rom_style = "distributed", ram_style = "distributed" *) logic [PE*TBITS-1:0] words[NF << J];
-    initial $readmemh(FILE, words);
-    logic [PE*TBITS-1:0] threshold, x_d;
-    logic [NW-1:0] n_d;
-    logic [PE*K-1:0] found_d;
     generate
-        for (genvar p = 0; p < PE; p++) begin : g_channel
-            logic [AW-1:0] node;
-            logic [PE*TBITS-1:0] row;
-            assign node = AW'({n, found[p*K+:J]});
-            assign row  = words[node];
-            always_ff @(posedge clk) if (en) threshold[p*TBITS+:TBITS] <= row[p*TBITS+:TBITS];
+        if (J == K) begin : g_end
+            assign found_out = found;
+            logic unused_inputs;
+            assign unused_inputs = &{1'b0, clk, en, x, nf};
+        end else begin : g_stage
+            localparam int AW = $clog2(NF << J);
+            logic [PE*TBITS-1:0] threshold, x_d, x_next;
+            logic [NW-1:0] nf_d, nf_next;
+            logic [PE*K-1:0] found_d, found_next;
+            (* rom_style = "distributed", ram_style = "distributed" *) logic [PE*TBITS-1:0] words[NF << J];
+            initial $readmemh(T1, words);
+            for (genvar p = 0; p < PE; p++) begin : g_channel
+                logic [AW-1:0] node;
+                assign node = AW'({nf, found[p*K+:J]});
+                always_ff @(posedge clk) if (en) threshold[p*TBITS+:TBITS] <= words[node][p*TBITS+:TBITS];
+            end
+            always_ff @(posedge clk)
+                if (en) begin
+                    x_d     <= x;
+                    nf_d    <= nf;
+                    found_d <= found;
+                end
+            lutra_reach #(.PE(PE), .TBITS(TBITS), .K(K), .NW(NW)) compare (
+                .clk, .en, .x(x_d), .nf(nf_d), .found(found_d), .threshold,
+                .x_out(x_next), .nf_out(nf_next), .found_out(found_next));
+            lutra_search #(
+                .PE(PE), .TBITS(TBITS), .K(K), .NF(NF), .NW(NW), .J(J + 1),
+                .T1(T2), .T2(T3), .T3(T4), .T4(T5), .T5(T6), .T6(T7), .T7(T8), .T8(T9)
+            ) rest (.clk, .en, .x(x_next), .nf(nf_next), .found(found_next), .found_out(found_out));
         end
     endgenerate
-    always_ff @(posedge clk)
-        if (en) begin
-            x_d     <= x;
-            n_d     <= n;
-            found_d <= found;
-        end
-    lutra_reach #(.PE(PE), .TBITS(TBITS), .K(K), .NW(NW)) compare (
-        .clk, .en, .x(x_d), .n(n_d), .found(found_d), .threshold, .x_out, .n_out, .found_out);
 endmodule
