@@ -74,7 +74,7 @@ def place(netlist: Netlist, device: Device, clock_mhz: float, cache: Cache) -> P
     files, top = dict(sources(netlist)), netlist.name
     if serial:
         files, top = {**files, "lutra_pins.sv": serial_top(netlist)}, "lutra_pins"
-    script = read_script(files) + FLOWS["ecp5"].format(top=top) + " -json design.json\ntee -o stat.json stat -json\n"
+    script = read_script(files, top) + FLOWS["ecp5"].format(top=top) + " -json design.json\ntee -o stat.json stat -json\n"
     args = [option, "--package", package, "--speed", str(SPEED_GRADE), "--freq", f"{clock_mhz:g}", "--seed", str(SEED)]
 
     def make(folder: Path) -> None:

@@ -68,7 +68,7 @@ def single(block: Block) -> Netlist:
 
 
 def _resources(files: Mapping[str, str], top: str, family: str, cache: Cache) -> Resources:
-    script = read_script(files) + FLOWS[family].format(top=top) + "\ntee -o stat.json stat -json\n"
+    script = read_script(files, top) + FLOWS[family].format(top=top) + "\ntee -o stat.json stat -json\n"
 
     def make(folder: Path) -> None:
         with tempfile.TemporaryDirectory() as scratch:
@@ -89,9 +89,15 @@ def run_yosys(folder: Path, files: Mapping[str, str], script: str) -> str:
     return yosys()("-s", "script.ys", cwd=folder)
 
 
-def read_script(files: Mapping[str, str]) -> str:
-    """The commands that read a design's files, in their order."""
-    return "read_verilog -sv " + " ".join(name for name in files if name.endswith(".sv")) + "\n"
+def read_script(files: Mapping[str, str], top: str) -> str:
+    """The commands that read a design's files, in their order.
+
+    Modules wait for their parameters, as a default has no memory file. A constant memory in LUTs is "distributed" to
+    vendor tools and "logic" to Yosys.
+    """
+    names = " ".join(name for name in files if name.endswith(".sv"))
+    constant = 'setattr -unset ram_style -set rom_style "logic" a:rom_style=distributed'
+    return f"read_verilog -sv -defer {names}\nhierarchy -top {top}\n{constant}\n"
 
 
 def _flat(files: Mapping[str, str]) -> list[str]:
