@@ -161,12 +161,12 @@ module lutra_dot #(
                     assign xs[q] = x[q*XBITS+b];
                     assign ws[q] = w[q*WBITS+a];
                 end
-                lutra_popcount #(.N(SIMD), .BIPOLAR(BIPOLAR)) ones (
+                lutra_popcount #(.N(SIMD), .BIPOLAR(BIPOLAR)) count (
                     .clk, .en, .x(xs), .w(ws), .out_data(planes[b*C+:C]));
             end
             if (SIMD == 1) begin : g_bits
                 logic [XBITS:0] value;
-                assign value = (XSIGNED == 0) ? {1'b0, planes} : XBITS == 1 ? {2{planes[0]}} : {planes[XBITS-1], planes};
+                assign value = {(XSIGNED != 0) && planes[XBITS-1], planes};
                 assign rows[a*RW+:RW] = value;
             end else begin : g_sum
                 lutra_weigh #(.P(XBITS), .W(C), .SIGNED(0), .NEGATIVE(XSIGNED)) weigh (
@@ -177,6 +177,8 @@ module lutra_dot #(
     lutra_weigh #(.P(WBITS), .W(RW), .SIGNED(XSIGNED), .NEGATIVE(WSIGNED)) weigh (
         .clk, .en, .in_data(rows), .out_data(sum));
     logic [OBITS+RW+WBITS-1:0] wide;
+    logic unused_bits;
+    assign unused_bits = &{1'b0, wide};
     assign wide     = {{OBITS{SIGNED && sum[RW+WBITS-1]}}, sum};
     assign out_data = (SCALE == 1) ? OBITS'(wide) : OBITS'(OBITS'(wide) * OBITS'(SCALE));
 endmodule
@@ -199,6 +201,8 @@ module lutra_replay #(
     generate
         if (NF == 1 || SF == 1) begin : g_last
             logic [WIDTH-1:0] word;
+            logic unused_index;
+            assign unused_index = &{1'b0, index};
             always_ff @(posedge clk)
                 if (en) begin
                     if (write) word <= in_data;

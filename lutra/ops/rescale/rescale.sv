@@ -54,6 +54,8 @@ module lutra_rescale #(
         if (MBITS == 0) begin : g_one
             for (genvar p = 0; p < PE; p++) begin : g_channel
                 logic [TBITS+XBITS-1:0] wide;
+                logic unused_bits;
+                assign unused_bits = &{1'b0, wide};
                 assign wide = {{TBITS{XSIGNED != 0 && x[p*XBITS+XBITS-1]}}, x[p*XBITS+:XBITS]};
                 assign product[p*TBITS+:TBITS] = TBITS'(wide);
             end
@@ -70,6 +72,8 @@ module lutra_rescale #(
                 lutra_weigh #(.P(MBITS), .W(XBITS), .SIGNED(XSIGNED), .NEGATIVE(MSIGNED)) weigh (
                     .clk, .en, .in_data(parts), .out_data(sum));
                 logic [TBITS+XBITS+MBITS-1:0] wide;
+                logic unused_bits;
+                assign unused_bits = &{1'b0, wide};
                 assign wide = {{TBITS{(XSIGNED != 0 || MSIGNED != 0) && sum[XBITS+MBITS-1]}}, sum};
                 assign product[p*TBITS+:TBITS] = TBITS'(wide);
             end
