@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 KINDS = ("lut", "ff", "bram", "uram", "dsp")
+BETWEEN = ("fifo", "width")  # drawn as marks on a stream, not as boxes
 
 
 def page(facts: Mapping[str, Any]) -> str:
@@ -17,7 +18,7 @@ def page(facts: Mapping[str, Any]) -> str:
     env = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     env.filters.update(n=number, pct=percent, bits=amount, shape=shape, heat=heat)
     template = env.from_string(Path(__file__).with_name("page.html").read_text(encoding="utf-8"))
-    return template.render(f=facts, bars=bars(facts), slowest=slowest(facts))
+    return template.render(f=facts, units=units(facts["layers"]), bars=bars(facts), slowest=slowest(facts))
 
 
 def number(value: float | None) -> str:
@@ -46,6 +47,17 @@ def amount(bits: int) -> str:
 def shape(dims: Sequence[int]) -> str:
     """Sizes with multiplication signs."""
     return "×".join(map(str, dims))
+
+
+def units(layers: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Boxes of the picture: each unit, and the width of the stream that reaches the next one."""
+    boxes: list[dict[str, Any]] = []
+    for layer in layers:
+        if layer["operation"] not in BETWEEN:
+            boxes.append({"layer": layer, "stream": layer["stream_bits"], "width": False})
+        elif layer["operation"] == "width" and boxes:
+            boxes[-1] |= {"stream": layer["stream_bits"], "width": True}
+    return boxes
 
 
 def heat(share: float) -> int:

@@ -1,4 +1,4 @@
-"""A made-up build for tests of the report: a convolutional network of eight units."""
+"""A made-up build for tests of the report: a convolutional network of ten stages, eight of them units."""
 
 from lutra.report.model import (
     Check,
@@ -31,8 +31,10 @@ def facts(model="digits.onnx", source="conv1", placed=True):
         layer("window0", "window", "conv1", ((10, 10, 1), (8, 8, 9)), (5, 5), 576, depth=12),
         layer("matmul0", "matmul", "conv1", ((8, 8, 9), (8, 8, 16)), (5, 9), 1000, weights=1440, weight_bits=2,
               fold=(2, 9)),
+        layer("matmul0_width", "width", "conv1", ((8, 8, 16), (8, 8, 16)), (9, 9), 512),
         layer("threshold1", "threshold", "conv1_quant", ((8, 8, 16), (8, 8, 16)), (9, 2), 512, weights=48,
               weight_bits=9, fold=(2, 1), depth=2),
+        layer("threshold1_fifo", "fifo", "conv1_quant", ((8, 8, 16), (8, 8, 16)), (2, 2), 512, fold=(2, 2)),
         layer("maxreduce0", "maxreduce", "pool", ((4, 4, 64), (4, 4, 16)), (2, 2), 1000, fold=(1, 1)),
         layer("matmul1", "matmul", "dense", ((256,), (10,)), (2, 11), 640, weights=2560, weight_bits=2, fold=(1, 4)),
         layer("argmax0", "argmax", "top", ((10,), (1,)), (11, 4), 10),

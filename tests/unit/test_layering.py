@@ -22,7 +22,7 @@ BELOW = {
     "sim": {"errors", "ir", "hw", "ops", "tools"},
     "synth": {"errors", "ir", "hw", "ops", "tools", "plan"},  # of the plan, the table of devices
     "data": set(),
-    "report": {"errors"},
+    "report": {"errors", "ir", "hw", "ops", "plan"},
 }
 BELOW["summary"] = BELOW["store"] = BELOW["accelerator"] = BELOW["build"] = {
     *BELOW, "accelerator", "store", "summary", "lutra"}
