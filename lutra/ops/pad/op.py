@@ -69,6 +69,17 @@ class Pad(Unit):
         reads = np.cumsum(np.pad(inside, (*zip(self.before, self.after, strict=True), (0, 0))))
         return Loop(len(reads), reads, np.arange(len(reads)), 1)
 
+    def times(self, fold: Fold, x: Tensor, arrivals: Array) -> tuple[Array, Array]:
+        """As a flat loop, but a frame's first slot waits for its first word even where that slot does not take it."""
+        loop = self.loop(fold, x)
+        words = int(loop.reads[-1])
+        frame = np.arange(len(arrivals) // words)[:, None]
+        seen = (np.maximum(loop.reads, 1) + words * frame).reshape(-1)
+        slot = np.arange(len(seen))
+        start = slot + np.maximum.accumulate(arrivals[seen - 1] - slot)
+        taken = (np.diff(loop.reads, prepend=0) > 0) & (frame >= 0)
+        return start[taken.reshape(-1)], start + loop.latency
+
     def cycles(self, fold: Fold, x: Tensor) -> int:
         """One an output word."""
         return self.infer(x).size // self.lanes(fold, x)[0]

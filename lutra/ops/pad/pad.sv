@@ -1,5 +1,6 @@
 // A border of a constant around each frame. Codes inside become ADD + MUL * code (modulo 2**OUT_BITS): the output's
-// range may have another origin, step or sign than the input's. Latency 1.
+// range may have another origin, step or sign than the input's. Latency 1. A frame's border waits for its first word,
+// so that nothing leaves before something came.
 module lutra_pad #(
     parameter int IN_BITS = 1,
     parameter int IN_SIGNED = 0,
@@ -27,19 +28,26 @@ module lutra_pad #(
 );
     logic [LANES*OUT_BITS-1:0] codes;
     logic word_last, column_last, in_columns, in_rows, interior, room, step;
-    logic row_last;  // the frame's end: nothing follows from it
-    wire unused = row_last;
+    logic row_last, column_end, ready;
+    logic start;  // a frame begins: not before its first word is there, though it is not taken yet
 
     assign interior = in_columns && in_rows;
     assign in_ready = interior && room;
-    assign step = room && (!interior || in_valid);
+    assign ready = in_valid || !(interior || start);
+    assign step = room && ready;
+    assign column_end = step && word_last && column_last;
+
+    always_ff @(posedge clk) begin
+        if (rst) start <= 1'b1;
+        else if (step) start <= column_end && row_last;
+    end
 
     lutra_count #(.N(WORDS)) word (.last(word_last), .*);
     lutra_pad_span #(.BEFORE(LEFT), .INSIDE(COLUMNS), .AFTER(RIGHT)) column (
         .step(step && word_last), .interior(in_columns), .last(column_last), .*
     );
     lutra_pad_span #(.BEFORE(TOP), .INSIDE(HEIGHT), .AFTER(BOTTOM)) row (
-        .step(step && word_last && column_last), .interior(in_rows), .last(row_last), .*
+        .step(column_end), .interior(in_rows), .last(row_last), .*
     );
 
     generate
@@ -63,7 +71,7 @@ module lutra_pad #(
 
     lutra_skid #(.WIDTH(LANES * OUT_BITS)) slice (
         .in_data (interior ? codes : {LANES{BORDER[OUT_BITS-1:0]}}),
-        .in_valid(!interior || in_valid),
+        .in_valid(ready),
         .in_ready(room),
         .*
     );
