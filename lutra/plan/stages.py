@@ -39,13 +39,13 @@ class Stage:
         """Its resources on a family."""
         return self.unit.cost(self.fold, self.x, family)
 
-    def times(self, arrivals: Array) -> tuple[Array, Array]:
+    def times(self, arrivals: Array, release: Array | None = None) -> tuple[Array, Array]:
         """See `Unit.times`."""
-        return self.unit.times(self.fold, self.x, arrivals)
+        return self.unit.times(self.fold, self.x, arrivals, release)
 
 
 def stages(graph: Graph, folds: Mapping[Node, Fold], depths: Mapping[Node, int]) -> tuple[Stage, ...]:
-    """Unit, then its stream's FIFO where its depth is not 0, then a width converter where the next unit's lanes differ.
+    """Unit, then a FIFO where its stream's depth is not 0 and a width converter where the next unit's lanes differ.
 
     `depths` is keyed by the node whose result the stream carries; what it lacks has depth 0.
     """
@@ -61,8 +61,13 @@ def unit_stages(graph: Graph, folds: Mapping[Node, Fold]) -> tuple[Stage, ...]:
 
 
 def stream(source: Stage, sink: Stage, depth: int) -> tuple[Stage, ...]:
-    """What stands between two units: a FIFO if `depth`, a width converter if their lanes differ."""
+    """What stands between two units: a FIFO if `depth`, a width converter if their lanes differ.
+
+    The FIFO is on the side of the wider words: the converter moves a word a cycle on the other side, so that nothing
+    ever needs to wait there.
+    """
     node, lanes, wanted = source.node, source.lanes[1], sink.lanes[0]
-    fifo = Stage(f"{source.name}_fifo", node, Fifo(depth), Fold(lanes, lanes), node.out) if depth else None
+    wide = max(lanes, wanted)
+    fifo = Stage(f"{source.name}_fifo", node, Fifo(depth), Fold(wide, wide), node.out) if depth else None
     width = Stage(f"{source.name}_width", node, Width(), Fold(wanted, lanes), node.out) if lanes != wanted else None
-    return tuple(s for s in (fifo, width) if s)
+    return tuple(s for s in ((width, fifo) if lanes < wanted else (fifo, width)) if s)
