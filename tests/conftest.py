@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 REPO = Path(__file__).resolve().parents[1]
@@ -24,3 +25,9 @@ def data() -> Path:
 def cache() -> Path:
     """A folder for results of tools, kept between runs."""
     return REPO / ".cache"
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """Seeded random numbers, the same for each test."""
+    return np.random.default_rng(0)
