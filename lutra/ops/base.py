@@ -91,24 +91,35 @@ class Unit(Op):
         """Cycles between frames in steady state, exact."""
         return self.loop(fold, x).slots
 
-    def times(self, fold: Fold, x: Tensor, arrivals: Array) -> tuple[Array, Array]:
+    def times(
+        self, fold: Fold, x: Tensor, arrivals: Array, release: Array | None = None
+    ) -> tuple[Array, Array]:
         """When each input word is taken and each output word is there, for words that arrive at `arrivals` (cycles,
-        one for each word of a whole number of frames, non-decreasing) and an output that never stalls.
+        one for each word of a whole number of frames, non-decreasing). release: the earliest cycle at which each output
+        word may be there; by default the output never stalls.
         """
         loop = self.loop(fold, x)
         words = int(loop.reads[-1])
         frames = len(arrivals) // words
         reads = np.concatenate([loop.reads + words * f for f in range(frames)])
-        slot = np.arange(len(reads))
         fresh = np.diff(reads, prepend=0) > 0
-        known = np.where(fresh, arrivals[np.maximum(reads - 1, 0)], -(2**62))
-        start = slot + np.maximum.accumulate(np.maximum(known, 0) - slot)
+        known = np.where(fresh, arrivals[np.maximum(reads - 1, 0)], 0)
         writes = np.concatenate([loop.writes + loop.slots * f for f in range(frames)])
+        if release is not None:
+            known[writes] = np.maximum(known[writes], release - loop.latency)
+        start = one_a_cycle(known)
         return start[fresh], start[writes] + loop.latency
 
     def kernel(self, x: Tensor) -> Callable[[Array], Array]:
         """A fast, exact form of `evaluate` for values of x's range, in any numeric type that holds them."""
         return self.evaluate
+
+
+def one_a_cycle(earliest: Array) -> Array:
+    """When slots run that come one after the other, none before its `earliest` (last axis)."""
+    slot = np.arange(earliest.shape[-1])
+    times: Array = slot + np.maximum.accumulate(earliest - slot, axis=-1)
+    return times
 
 
 def divisors(n: int) -> tuple[int, ...]:

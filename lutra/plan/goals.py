@@ -10,9 +10,9 @@ from lutra.errors import LutraError
 from lutra.ir import Array, Graph, Node
 from lutra.ops.base import Cost, Fold
 from lutra.plan.candidates import RESOURCES, Chain, chain, vector
+from lutra.plan.depths import stream_depths
 from lutra.plan.devices import Device
 from lutra.plan.plan import Plan
-from lutra.plan.schedule import stream_depths
 from lutra.plan.solve import Choice, cheapest, within
 
 BUDGET = 0.7  # of every resource: beyond it, routing and timing become hard

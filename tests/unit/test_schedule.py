@@ -9,7 +9,8 @@ from lutra.hw.netlist import Block
 from lutra.ir import Graph, Input, Node, Range, Tensor
 from lutra.ops.base import Cost, Fold, Loop, Unit
 from lutra.ops.fifo.op import Fifo
-from lutra.plan.schedule import latency, steady, stream_depths, unhurried, waiting
+from lutra.plan.depths import stream_depths
+from lutra.plan.schedule import latency, steady
 from lutra.plan.stages import stages
 
 
@@ -211,19 +212,3 @@ def test_steady_state_of_a_unit_that_lags():
     taken, there = steady(stage, np.array([0, 3, 6, 9]), 10)
     assert taken.tolist() == [6, 7, 8, 9]  # never waits any more: ten slots in ten cycles
     assert there.tolist() == [14, 15, 16, 17]
-
-
-def test_waiting_counts_the_coming_and_the_going_word():
-    there = np.array([0, 1, 2, 3])
-    assert waiting(there, there, 8) == 1
-    assert waiting(there, there + 1, 8) == 2
-    assert waiting(there, there + 8, 8) == 5
-    assert waiting(there, np.array([4, 5, 6, 7]), 8) == 4
-
-
-def test_unhurried_allows_what_an_output_register_holds():
-    there = np.array([0, 4])
-    assert unhurried(there, np.array([2, 6]), 8)
-    assert not unhurried(there, np.array([3, 6]), 8)
-    assert not unhurried(there, np.array([2, 7]), 8)
-    assert unhurried(np.array([0, 1]), np.array([0, 1]), 2)

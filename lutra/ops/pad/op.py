@@ -11,7 +11,7 @@ import numpy as np
 from lutra.errors import LutraError
 from lutra.hw.netlist import Block, Param
 from lutra.ir import Array, Node, Range, Tensor
-from lutra.ops.base import Cost, Fold, Loop, Unit, check_fold, divisors
+from lutra.ops.base import Cost, Fold, Loop, Unit, check_fold, divisors, one_a_cycle
 from lutra.ops.cost import estimate
 
 if TYPE_CHECKING:
@@ -69,14 +69,17 @@ class Pad(Unit):
         reads = np.cumsum(np.pad(inside, (*zip(self.before, self.after, strict=True), (0, 0))))
         return Loop(len(reads), reads, np.arange(len(reads)), 1)
 
-    def times(self, fold: Fold, x: Tensor, arrivals: Array) -> tuple[Array, Array]:
+    def times(
+        self, fold: Fold, x: Tensor, arrivals: Array, release: Array | None = None
+    ) -> tuple[Array, Array]:
         """As a flat loop, but a frame's first slot waits for its first word even where that slot does not take it."""
         loop = self.loop(fold, x)
         words = int(loop.reads[-1])
         frame = np.arange(len(arrivals) // words)[:, None]
-        seen = (np.maximum(loop.reads, 1) + words * frame).reshape(-1)
-        slot = np.arange(len(seen))
-        start = slot + np.maximum.accumulate(arrivals[seen - 1] - slot)
+        known = arrivals[(np.maximum(loop.reads, 1) + words * frame).reshape(-1) - 1]
+        if release is not None:
+            known = np.maximum(known, release - loop.latency)
+        start = one_a_cycle(known)
         taken = (np.diff(loop.reads, prepend=0) > 0) & (frame >= 0)
         return start[taken.reshape(-1)], start + loop.latency
 

@@ -13,7 +13,7 @@ import numpy as np
 from lutra.errors import LutraError
 from lutra.hw.netlist import Block, Param
 from lutra.ir import Array, Node, Tensor
-from lutra.ops.base import Cost, Fold, Loop, Unit, check_fold, divisors
+from lutra.ops.base import Cost, Fold, Loop, Unit, check_fold, divisors, one_a_cycle
 from lutra.ops.cost import estimate
 from lutra.ops.fifo.op import lut_ram
 from lutra.ops.rom import blocks, in_block
@@ -92,22 +92,30 @@ class Window(Unit):
         """The slower of writing and reading, and what one has to wait for the other."""
         return self.rows(fold, x)[1]
 
-    def times(self, fold: Fold, x: Tensor, arrivals: Array) -> tuple[Array, Array]:
+    def times(
+        self, fold: Fold, x: Tensor, arrivals: Array, release: Array | None = None
+    ) -> tuple[Array, Array]:
         """Row by row, see `schedule`."""
         rows, _ = self.rows(fold, x)
-        column = np.arange(rows.write)
-        arrived = arrivals.reshape(-1, rows.height, rows.write)
-        taken, state = np.empty_like(arrived), rows.reset
-        starts: list[int] = []
-        for words, when in zip(arrived, taken, strict=True):
+        latency = self._latency(fold, x)
+        taken: list[Array] = []
+        there: list[Array] = []
+        arrived = arrivals.reshape(-1, rows.write)
+        bounds = None if release is None else release.reshape(-1, rows.read) - latency
 
-            def write(row: int, earliest: int, words: Array = words, when: Array = when) -> int:
-                when[row] = column + np.maximum(np.maximum.accumulate(words[row] - column), earliest)
-                return int(when[row, -1])
+        def write(_: int, earliest: int) -> int:
+            taken.append(one_a_cycle(np.maximum(arrived[len(taken)], earliest)))
+            return int(taken[-1][-1])
 
-            state = rows.frame(state, write, starts.append)
-        there = np.array(starts, np.int64)[:, None] + np.arange(rows.read) + self._latency(fold, x)
-        return taken.reshape(-1), there.reshape(-1)
+        def read(start: int) -> int:
+            bound = np.full(rows.read, start) if bounds is None else np.maximum(bounds[len(there)], start)
+            there.append(one_a_cycle(bound))
+            return int(there[-1][-1])
+
+        state = rows.reset
+        for _ in range(len(arrived) // rows.height):
+            state = rows.frame(state, write, read)
+        return np.concatenate(taken), np.concatenate(there) + latency
 
     def _memory(self, fold: Fold, x: Tensor) -> tuple[int, int]:
         """Words and bits of a word of the row buffer."""

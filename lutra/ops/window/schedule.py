@@ -49,25 +49,23 @@ class Rows:
         """When the last word was written, the last read, and each slot given back: all long ago, at reset."""
         return -1, -1, (-GIVEN_BACK,) * self.slots
 
-    def frame(self, state: State, write: Callable[[int, int], int], read: Callable[[int], None]) -> State:
+    def frame(self, state: State, write: Callable[[int, int], int], read: Callable[[int], int]) -> State:
         """One frame. write(row, earliest): when the row's last word is taken, if its first may be at `earliest`.
-        read(start): called with the start of each row of outputs.
+        read(start): when the last word of the next row of outputs is read, if its first is at `start` or later.
         """
         wrote, ended, back = state
         free, row_out = list(back), 0
         for row in range(self.height):
             wrote = write(row, max(wrote + 1, free[row] + GIVEN_BACK))
             while row_out < self.out_rows and row_out * self.stride + self.need - 1 == row:
-                start = max(ended + 1, wrote + COMPLETE)
-                read(start)
-                ended = start + self.read - 1
+                ended = read(max(ended + 1, wrote + COMPLETE))
                 row_out += 1
                 free += [ended] * (self.stride if row_out < self.out_rows else self.at_end)
         return wrote, ended, tuple(free[self.height:])
 
     def freely(self, state: State) -> State:
         """One frame whose words are always there."""
-        return self.frame(state, lambda _, earliest: earliest + self.write - 1, lambda _: None)
+        return self.frame(state, lambda _, earliest: earliest + self.write - 1, lambda start: start + self.read - 1)
 
     def interval(self) -> Fraction:
         """Cycles a frame in the long run."""
