@@ -1,4 +1,8 @@
-"""Small source graphs for tests, built by hand or drawn at random."""
+"""Small source graphs for tests, built by hand or drawn at random.
+
+Scales are single-precision numbers, as in every ONNX file: their products with integers are exact in double
+precision, so that ties are ties in any order of summation.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +23,13 @@ def network(shape, *ops):
 
 def quant(scale, bits, signed=True, narrow=False, mode="ROUND", zero=0.0):
     """A quantiser."""
-    return s.Quant(real(scale), real(zero), bits, signed, narrow, mode)
+    return s.Quant(real(np.float32(scale)), real(zero), bits, signed, narrow, mode)
 
 
 def weights(rng, shape, scale, bits):
     """Quantised weights: the real ones and their decomposition."""
     k = rng.integers(-(2 ** (bits - 1)) + 1, 2 ** (bits - 1), shape)
+    scale = np.float64(np.float32(scale))
     return real(k * scale), (Constant(k), real(scale))
 
 
