@@ -75,7 +75,7 @@ class Conv(SourceOp):
     def evaluate(self, *args: Array) -> Array:
         """Windows as rows of a matrix, a chunk of frames at a time."""
         (x,) = args
-        parts = [self._frames(x[part]) for part in chunks(len(x), x[0].size * int(np.prod(self.kernel)))]
+        parts = [self._frames(x[part]) for part in chunks(len(x), int(np.prod(x.shape[1:] + self.kernel)))]
         return np.concatenate(parts) if parts else self._frames(x)
 
     def _frames(self, x: Array) -> Array:
@@ -88,6 +88,6 @@ class Conv(SourceOp):
         for g in range(self.groups):
             part = rows[(slice(None),) * (1 + axes) + (slice(g * c, (g + 1) * c),)]
             weights = self.weights.array[g * m // self.groups : (g + 1) * m // self.groups]
-            flat = part.reshape(*part.shape[: 1 + axes], -1)
+            flat = part.reshape(*part.shape[: 1 + axes], weights[0].size)
             results.append(flat @ weights.reshape(len(weights), -1).T)
         return np.ascontiguousarray(np.moveaxis(np.concatenate(results, axis=-1), -1, 1))

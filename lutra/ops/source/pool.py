@@ -33,7 +33,7 @@ class MaxPool(SourceOp):
     def evaluate(self, *args: Array) -> Array:
         """Minus infinity is the padding."""
         (x,) = args
-        parts = [self._frames(x[part]) for part in chunks(len(x), x[0].size)]
+        parts = [self._frames(x[part]) for part in chunks(len(x), int(np.prod(x.shape[1:] + self.kernel)))]
         return np.concatenate(parts) if parts else self._frames(x)
 
     def _frames(self, x: Array) -> Array:
