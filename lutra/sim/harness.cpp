@@ -3,7 +3,7 @@
 // job:    u64 patience; for each design: u64 in_words, out_words, seed; double stall_in, stall_out;
 //         u64 has_arrivals; [i64 arrivals[in_words]]; the input words' bytes
 // result: for each design: i64 taken[in_words], i64 left[out_words], the output words' bytes
-// Cycle 0 is the first rising edge at which a word may be offered. Prints one line and returns 1 where a rule is broken.
+// Cycle 0 ends with the first rising edge after reset. Prints one line and returns 1 where a rule is broken.
 #include "harness.h"
 
 #include <cstdio>
@@ -12,8 +12,8 @@
 
 namespace {
 
-constexpr int SETTLE = 4;    // idle cycles between reset and cycle 0
-constexpr int AFTER = 256;   // cycles after the last word in which no further word may come
+constexpr int RESET = 8;    // cycles of reset before cycle 0
+constexpr int AFTER = 256;  // cycles after the last word in which no further word may come
 
 class Random {  // xorshift64*, seeded through splitmix64 so that neighbouring seeds differ
 public:
@@ -193,11 +193,12 @@ struct Clock {
 
 void reset(Model& model, Clock& clock) {
     for (Ends& e : model.ends) *e.in_valid = 0, *e.out_ready = 0;
-    for (int i = 0; i < 8 + SETTLE; ++i) {
-        *model.rst = i < 8;
+    *model.rst = 1;
+    for (int i = 0; i < RESET; ++i) {
         clock.half(0);
         clock.half(1);
     }
+    *model.rst = 0;
 }
 
 void simulate(Model& model, std::vector<Design>& designs, uint64_t patience) {

@@ -23,7 +23,7 @@ PATIENCE = 1_000_000  # cycles in which nothing moves at either end: more is cal
 @dataclass(frozen=True)
 class RtlRun:
     """What a simulation gave: output words (m, bytes) and, in cycles, when each input word was `taken` (n,) and when
-    each output word `left` (m,). Cycle 0 is the first in which a word may be taken.
+    each output word `left` (m,). Cycle 0 is the first after reset.
     """
 
     words: Array
