@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -31,7 +33,8 @@ class Runner:
         if 0 < len(x) <= part:
             self._check(x)
             return self._frames(x)
-        return np.concatenate([self._empty(self.graph.outputs[0]), *map(self._frames, self._parts(x))])
+        done = side_by_side(self._frames, self._parts(x))
+        return np.concatenate([self._empty(self.graph.outputs[0]), *done])
 
     def all(self, x: Array) -> list[Array]:
         """The integers of every node, in the order of `graph.nodes`, each (N, *shape), int64."""
@@ -84,6 +87,16 @@ class Runner:
         """How many frames run at once."""
         frame = max(n.out.size + sum(a.out.size for a in n.args) for n in self.graph.nodes)
         return max(1, MEMORY // (WORD * frame))
+
+
+def side_by_side(work: Callable[[Array], Array], parts: Sequence[Array]) -> list[Array]:
+    """The work on each part, a thread for each core and none inside a matrix product: threads that share one product
+    wait for each other, and where cores are busy they wait long.
+    """
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(work, parts))
 
 
 def _kernel(node: Node) -> Callable[..., Array] | None:
