@@ -61,7 +61,7 @@ class Tensor:
         return f"[{','.join(map(str, self.shape))}] {self.elem}"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Constant:
     """An array that never changes: read-only, compared and hashed by content."""
 
@@ -87,6 +87,9 @@ class Constant:
     def shape(self) -> tuple[int, ...]:
         """The array's shape."""
         return self.array.shape
+
+    def __repr__(self) -> str:
+        return f"Constant({self.array.dtype}{list(self.shape)} {self.digest[:8]})"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Constant) and self.digest == other.digest

@@ -110,7 +110,8 @@ def _step(low: Lowering, view: View, node: Node) -> View | None:
 
 
 def _moved(op: Op, index: Array) -> Array:
-    return op.evaluate(index[None])[0]
+    (moved,) = op.evaluate(index[None])
+    return np.asarray(moved)
 
 
 def _pad(low: Lowering, view: View, op: src.Pad, loc: str) -> View:

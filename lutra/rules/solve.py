@@ -151,7 +151,7 @@ def _stepped(node: Node, steps: Step) -> list[Node]:
 def steps_of(given: Range, y: Array) -> Step | None:
     """The steps of a tabulated function y (levels of `given`, C), or None where a column neither rises nor falls."""
     moves = np.diff(y, axis=0)
-    rising, falling = (moves >= 0).all(0), (moves <= 0).all(0)
+    rising, falling = np.asarray((moves >= 0).all(axis=0)), np.asarray((moves <= 0).all(axis=0))
     if not (rising | falling).all():
         return None
     falling = falling & ~rising

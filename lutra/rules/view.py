@@ -62,10 +62,11 @@ class View:
         spread = np.broadcast_to(param, self.index.shape)
         placed = np.empty(self.index.size, spread.dtype)
         placed[self.index.ravel()] = spread.ravel()
-        rows = placed.reshape(-1, self.channels)
+        rows: Array = placed.reshape(-1, self.channels)
         if len(rows) > 1 and not (rows == rows[0]).all():
             raise _VariesInChannelError
-        return rows[0]
+        first: Array = rows[0]
+        return first
 
     def flattened(self) -> View:
         """The same stream as one vector: every element is a channel."""

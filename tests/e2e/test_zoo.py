@@ -69,9 +69,10 @@ def test_jet_tagger_needs_a_format_and_is_whole(data, cache):
     path = data / "models/qonnx_model_zoo/qkeras_jettagging.onnx"
     with pytest.raises(lutra.LutraError, match="input_range"):
         lutra.compile(path, cache=cache)
-    acc = lutra.compile(path, "xc7z020", fps=200_000, input_range=(-(2**15), 2**15 - 1), input_scale=2**-10, cache=cache)
+    acc = lutra.compile(path, "xc7z020", fps=200_000, input_range=(-(2**15), 2**15 - 1), input_scale=2**-10,
+                        cache=cache)
     x = np.random.default_rng(0).integers(-4096, 4096, (5000, 16))
-    value, out, quantisers = read(path, x * 2.0**-10)
+    value, out, _ = read(path, x * 2.0**-10)
     assert np.allclose(acc.run(x), value[out], rtol=1e-9)
     assert np.array_equal(acc.run(x).argmax(1), value[out].argmax(1))
     assert [n.op.kind for n in acc.lowered.graph.nodes].count("matmul") == 4
