@@ -1,0 +1,120 @@
+"""MatMul: ranges, codes, kernels, folds, schedule, refusals. Its RTL is the contract suite's business."""
+
+import numpy as np
+import pytest
+
+from lutra.errors import LutraError
+from lutra.ir import Constant, Range, Tensor
+from lutra.ops.base import Fold
+from lutra.ops.matmul.op import MatMul
+from lutra.ops.matmul.size import depth_of_dot, popcount_bits
+
+BIPOLAR = Range(-1, 1, 2)
+
+
+def matmul(rows) -> MatMul:
+    return MatMul(Constant(np.array(rows, np.int64)))
+
+
+def test_bipolar_by_bipolar_is_a_popcount():
+    op, x = matmul([[1, -1, 1], [-1, -1, -1]]), Tensor((3,), BIPOLAR)
+    y = op.infer(x)
+    assert y == Tensor((2,), Range(-3, 3, 2))
+    assert not op.bias(BIPOLAR).any()
+    values = np.array([[1, -1, -1]])
+    products = BIPOLAR.encode(values)[:, None] == BIPOLAR.encode(op.weights.array)
+    assert np.array_equal(y.range.encode(op.evaluate(values)), products.sum(axis=-1))
+
+
+@pytest.mark.parametrize("rows, x, y", [
+    ([[1, 2], [-3, 0]], Range(0, 3), Range(-9, 9)),
+    ([[1, 1]], Range(0, 3), Range(0, 6)),
+    ([[0, 0]], Range(-8, 7), Range(0, 0)),
+    ([[5]], Range(-8, 7), Range(-40, 35)),
+    ([[2, 1]], BIPOLAR, Range(-3, 3, 2)),
+    ([[2, 1], [1, 1]], BIPOLAR, Range(-3, 3)),
+    ([[1, -1]], Range(-3, 6, 3), Range(-9, 9, 3)),
+    ([[-1, -1]], BIPOLAR, Range(-2, 2, 2)),
+])
+def test_the_range_is_the_narrowest(rows, x, y):
+    op = matmul(rows)
+    assert op.infer(Tensor((len(rows[0]),), x)).range == y
+    ends = np.array(np.meshgrid(*[[x.lo, x.hi]] * len(rows[0]))).reshape(len(rows[0]), -1).T
+    assert (op.evaluate(ends).min(), op.evaluate(ends).max()) == (y.lo, y.hi)
+
+
+@pytest.mark.parametrize("rows, bits", [([[1, 1]], 1), ([[-1, -1]], 1), ([[1, -1]], 1), ([[0, 1]], 1), ([[-1, 0]], 1),
+                                        ([[1, 0], [-1, 1]], 2), ([[7, -8]], 4), ([[0, 0]], 1)])
+def test_weights_take_few_bits(rows, bits):
+    assert matmul(rows).coding.bits == bits
+
+
+@pytest.mark.parametrize("largest, kind", [(2**8, np.float32), (2**20, np.float64), (2**15, np.float32)])
+def test_kernels_use_the_fastest_type_that_is_exact(largest, kind):
+    x = Tensor((5, 4), Range(-largest, largest - 1))
+    rng = np.random.default_rng(0)
+    op = matmul(rng.integers(-100, 101, (3, 4)))
+    values = rng.integers(-largest, largest, (7, 5, 4))
+    for given in (np.int32, np.int64, np.float32, np.float64):
+        fast = op.kernel(x)(values.astype(given))
+        assert fast.dtype == kind
+        assert np.array_equal(fast, op.evaluate(values))
+
+
+def test_kernels_go_to_integers_beyond_double_precision():
+    op = matmul([[2**14, 1]])
+    x = Tensor((2,), Range(0, 2**45))  # wider than hardware takes; the kernel only cares for magnitudes
+    assert int(op.kernel(x)(np.array([[2**45, 1]]))[0, 0]) == 2**59 + 1
+
+
+def test_schedule_of_two_pixels():
+    op, x = matmul(np.ones((4, 6))), Tensor((2, 6), Range(0, 1))
+    loop = op.loop(Fold(2, 2), x)
+    assert loop.slots == op.cycles(Fold(2, 2), x) == 12
+    assert loop.reads.tolist() == [1, 2, 3, 3, 3, 3, 4, 5, 6, 6, 6, 6]
+    assert loop.writes.tolist() == [2, 5, 8, 11]
+
+
+def test_weight_words_hold_a_tile_each():
+    w = np.arange(24).reshape(4, 6)
+    block = matmul(w).block(Fold(2, 3), Tensor((6,), Range(0, 1)))
+    memory = block.memories["WEIGHTS"]
+    assert memory.width == 2 * 3 * 5
+    word = memory.words[1 * 2 + 1]  # nf = 1, sf = 1: rows 2 and 3, columns 3 to 5
+    assert [word >> (5 * lane) & 31 for lane in range(6)] == [*w[2, 3:], *w[3, 3:]]
+
+
+def test_folds_are_all_pairs_of_divisors_cheapest_first():
+    op, x = matmul(np.ones((4, 6))), Tensor((6,), Range(0, 1))
+    folds = op.folds(x)
+    assert len(set(folds)) == 3 * 4
+    lanes = [f.pe * f.simd for f in folds]
+    assert lanes == sorted(lanes)
+
+
+def test_depths_and_sizes_of_popcounts():
+    assert [depth_of_dot(n, 1, 1) for n in (1, 3, 4, 6, 12, 13, 18, 19, 32)] == [1, 1, 2, 2, 3, 3, 3, 4, 4]
+    assert popcount_bits(3) == (2, 0, 2)
+
+
+@pytest.mark.parametrize("make, words", [
+    (lambda: matmul([[1, 2]]).infer(Tensor((3,), BIPOLAR)), "2 columns for 3 channels"),
+    (lambda: matmul([1, 2]).infer(Tensor((2,), BIPOLAR)), "no integer matrix"),
+    (lambda: MatMul(Constant(np.ones((2, 2)))).infer(Tensor((2,), BIPOLAR)), "float64"),
+    (lambda: matmul([[2**17]]).infer(Tensor((1,), BIPOLAR)), "18 bits"),
+    (lambda: matmul([[1]]).infer(Tensor((1,), Range(0, 2**17))), "18 bits"),
+    (lambda: matmul([[1, 2]]).cycles(Fold(2, 1), Tensor((2,), BIPOLAR)), "pe=2 does not divide 1"),
+    (lambda: matmul([[1, 2]]).block(Fold(1, 1, "moon"), Tensor((2,), BIPOLAR)), "moon"),
+])
+def test_refusals_show_the_value(make, words):
+    with pytest.raises(LutraError, match=words):
+        make()
+
+
+def test_where_weights_live():
+    op, x = matmul(np.tile([[1, -1]], (64, 128))), Tensor((256,), BIPOLAR)
+    assert op.block(Fold(64, 4), x).params["BLOCK"] == 0  # 64 words
+    assert op.block(Fold(4, 16), x).params["BLOCK"] == 1  # 256 words of 64 bits
+    assert op.block(Fold(4, 16, "lut"), x).params["BLOCK"] == 0
+    assert op.features(Fold(4, 16), x, "xc7")["bram"] == 2
+    assert op.features(Fold(4, 16, "lut"), x, "xc7")["bram"] == 0
