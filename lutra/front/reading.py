@@ -37,7 +37,7 @@ def read(source: str | os.PathLike[str] | bytes | onnx.ModelProto) -> File:
     if isinstance(source, (bytes, bytearray, memoryview)):
         return _parsed(bytes(source), "model", "model", None)
     if not hasattr(source, "SerializeToString"):
-        raise LutraError(f"a {type(source).__name__} is not a model", hint="give a path, bytes or an onnx.ModelProto")
+        raise LutraError(f"{type(source).__name__} is not a model", hint="give a path, bytes or an onnx.ModelProto")
     try:
         data = source.SerializeToString(deterministic=True)
     except (ValueError, RecursionError) as e:

@@ -146,7 +146,9 @@ def check_finite(values: Array, what: str) -> None:
     """LutraError where a value is infinite or not a number."""
     bad = ~np.isfinite(values)
     if bad.any():
-        raise LutraError(f"{what} holds {int(bad.sum())} values that are not finite, first {values[bad].flat[0]}",
+        count = int(bad.sum())
+        said = f"1 value of {what} is" if count == 1 else f"{count} values of {what} are"
+        raise LutraError(f"{said} not finite ({values[bad].flat[0]})",
                          hint="check the training or the exporter")
 
 

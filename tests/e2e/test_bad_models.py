@@ -1,0 +1,336 @@
+"""Model files that cannot be read: one sentence each, with the place and what to do."""
+
+import re
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from lutra.errors import LutraError
+from lutra.front import load
+
+FLOAT = TensorProto.FLOAT
+Q = "qonnx.custom_op.general"
+
+
+def info(name, shape, kind=FLOAT):
+    return helper.make_tensor_value_info(name, kind, shape)
+
+
+def const(name, values, dtype=np.float32):
+    return numpy_helper.from_array(np.asarray(values, dtype), name)
+
+
+def model(nodes, constants=(), inputs=None, outputs=None, opset=13):
+    graph = helper.make_graph(nodes, "g", inputs or [info("x", ("N", 4))], outputs or [info("y", None)],
+                              list(constants))
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset), helper.make_opsetid(Q, 1)])
+
+
+def node(op, inputs, outputs=("y",), domain="", **attrs):
+    return helper.make_node(op, list(inputs), list(outputs), name=attrs.pop("name", f"my_{op.lower()}"), domain=domain,
+                            **attrs)
+
+
+def quant(scale=1.0, zero=0.0, bits=4.0, **attrs):
+    constants = [const("s", scale), const("z", zero), const("b", bits)]
+    return model([node("Quant", ("x", "s", "z", "b"), domain=Q, **attrs)], constants)
+
+
+def refused(source):
+    with pytest.raises(LutraError) as e:
+        load(source)
+    text = str(e.value)
+    assert "\n" not in text and e.value.hint, text
+    return text
+
+
+# -- files
+
+
+@pytest.mark.parametrize("content, message", [
+    (b"", "the file is empty"),
+    (b"# a python file\nimport torch\n", "not an ONNX file: it begins with '# a python f'"),
+    (b"PK\x03\x04 a zip", "not an ONNX file"),
+    (b"\x89PNG\r\n\x1a\n\0\0\0\0", "not an ONNX"),
+    (b"\x08\x07", "holds no ONNX graph"),
+])
+def test_files_that_are_no_models(content, message, tmp_path):
+    path = tmp_path / "model.onnx"
+    path.write_bytes(content)
+    assert message in refused(path)
+    assert str(path) in refused(path)
+    assert message in refused(content)
+
+
+def test_truncated_at_every_length():
+    data = quant().SerializeToString()
+    load(data)
+    for end in range(1, len(data), 7):
+        assert "truncated" in refused(data[:end]), end
+
+
+def test_paths_that_cannot_be_read(tmp_path):
+    assert "there is no such file" in refused(tmp_path / "none.onnx")
+    assert "this is a folder" in refused(tmp_path)
+    assert "int is not a model" in refused(3)
+
+
+# -- external data
+
+
+def external(location, folder, size=16, offset=None):
+    m = model([node("Add", ("x", "w"))], [const("w", np.ones(4))])
+    (w,) = m.graph.initializer
+    w.ClearField("raw_data")
+    w.data_location = TensorProto.EXTERNAL
+    for key, value in (("location", location), ("offset", offset), ("length", size)):
+        if value is not None:
+            w.external_data.add(key=key, value=str(value))
+    path = folder / "model.onnx"
+    path.write_bytes(m.SerializeToString())
+    return path
+
+
+def test_external_data_beside_the_model_is_read(tmp_path):
+    (tmp_path / "w.bin").write_bytes(b"1234" + np.arange(4, dtype=np.float32).tobytes())
+    graph = load(external("w.bin", tmp_path, offset=4)).graph
+    assert np.array_equal(graph.evaluate(np.zeros((1, 4)))[graph.outputs[0]], [[0, 1, 2, 3]])
+
+
+@pytest.mark.parametrize("location", ["/etc/passwd", "../w.bin", "a/../../w.bin", "C:\\w.bin", "..\\w.bin", "",
+                                      "link.bin", "folder/w.bin"])
+def test_external_data_stay_inside_the_folder(location, tmp_path):
+    inside, outside = tmp_path / "inside", tmp_path / "outside"
+    inside.mkdir()
+    outside.mkdir()
+    for folder in (tmp_path, outside):
+        (folder / "w.bin").write_bytes(bytes(16))
+    (inside / "link.bin").symlink_to(outside / "w.bin")
+    (inside / "folder").symlink_to(outside)
+    text = refused(external(location, inside))
+    assert "lies outside the model's folder" in text and "initialiser 'w'" in text
+
+
+def test_external_data_missing_short_or_without_a_folder(tmp_path):
+    path = external("w.bin", tmp_path)
+    assert "external data file 'w.bin' is missing" in refused(path)
+    (tmp_path / "w.bin").write_bytes(bytes(15))
+    assert "has 15 bytes, 16 are needed" in refused(path)
+    assert "8 bytes where 16 are needed" in refused(external("w.bin", tmp_path, size=8))
+    assert "position 'many'" in refused(external("w.bin", tmp_path, offset="many"))
+    assert "give the path" in refused(path.read_bytes())
+
+
+# -- structure
+
+
+def test_cycle():
+    nodes = [node("Add", ("x", "b"), ("a",), name="one"), node("Relu", ("a",), ("b",), name="two"),
+             node("Relu", ("b",), name="three")]
+    assert re.match(r"\w+ '(one|two)' \(node [12] of 3\): it needs its own result: the graph has a cycle",
+                    refused(model(nodes)))
+
+
+def test_a_tensor_that_nothing_makes():
+    text = refused(model([node("Add", ("x", "w"))]))
+    assert text.startswith("Add 'my_add' (node 1 of 1): it reads tensor 'w', which nothing makes")
+    assert "initialiser is missing" in text
+    assert "nothing makes the output 'y'" in refused(model([node("Relu", ("x",), ("a",))]))
+
+
+def test_a_tensor_made_twice():
+    assert "tensor 'y' is made twice" in refused(model([node("Relu", ("x",)), node("Neg", ("x",))]))
+
+
+def test_inputs_and_outputs():
+    two = [info("x", (1, 4)), info("x2", (1, 4))]
+    assert "2 inputs ('x', 'x2'); this version takes one" in refused(model([node("Add", ("x", "x2"))], inputs=two))
+    none = helper.make_model(helper.make_graph([node("Relu", ("w",))], "g", [], [info("y", None)], [const("w", [1])]))
+    assert "the model has no input" in refused(none)
+    free = model([node("Relu", ("w",))], [const("w", [1.0])])
+    assert "output 'y': it does not depend on the model's input" in refused(free)
+    assert "not a tensor of numbers" in refused(model([node("Relu", ("x",))], inputs=[info("x", (1, 4), 8)]))
+    assert "its shape is not declared" in refused(model([node("Relu", ("x",))], inputs=[info("x", None)]))
+    assert "it has no axes" in refused(model([node("Relu", ("x",))], inputs=[info("x", ())]))
+
+
+@pytest.mark.parametrize("shape, message", [
+    (("N", 3, "height", 8), "axis 2 ('height') has no fixed size, its shape is (N, 3, height, 8)"),
+    (("N", 3, None, 8), "axis 2 has no fixed size, its shape is (N, 3, ?, 8)"), (("N",), "axis 0 ('N')"),
+])
+def test_dynamic_sizes(shape, message):
+    text = refused(model([node("Relu", ("x",))], inputs=[info("x", shape)]))
+    assert text.startswith("input 'x': ") and message in text and "only the batch axis may be dynamic" in text
+
+
+@pytest.mark.parametrize("shape", [(1, 10**12), (1, 2**40, 2**40), (1, 2**29)])
+def test_huge_inputs(shape):
+    assert "too large" in refused(model([node("Relu", ("x",))], inputs=[info("x", shape)]))
+
+
+def test_huge_results():
+    pads = const("p", [0, 0, 0, 10**10], np.int64)
+    assert "(10000000004,) is too large" in refused(model([node("Pad", ("x", "p"))], [pads]))
+    huge = const("shape", [10**6, 10**6], np.int64)
+    nodes = [node("ConstantOfShape", ("shape",), ("c",)), node("Add", ("x", "c"))]
+    assert "is too large" in refused(model(nodes, [huge]))
+    a, b = const("a", np.ones((10**5, 1))), const("b", np.ones((1, 10**5)))
+    assert "is too large" in refused(model([node("Mul", ("a", "b"), ("c",)), node("Add", ("x", "c"))], [a, b]))
+    lying = model([node("Add", ("x", "w"))], [const("w", [1.0])])
+    lying.graph.initializer[0].dims[:] = [10**10]
+    assert "(10000000000,) is too large" in refused(lying)
+    lying.graph.initializer[0].dims[:] = [7]
+    assert "of shape (7,) has 1 values instead of 7" in refused(lying)
+
+
+# -- operators
+
+
+def test_unsupported_operators_are_all_named_at_the_first():
+    nodes = [node("Relu", ("x",), ("a",)), node("GRU", ("a", "w", "w"), ("b",)), node("Resize", ("b",), ("c",)),
+             node("GRU", ("c", "w", "w"), ("d",)), node("Mystery", ("d",), domain="my.domain")]
+    text = refused(model(nodes, [const("w", [1.0])]))
+    assert text.startswith("GRU 'my_gru' (node 2 of 5): "
+                           "GRU, Resize and Mystery of domain 'my.domain' are not supported")
+    assert "Resize is planned for a later version" in text
+    alone = refused(model([node("Mystery", ("x",))]))
+    assert "Mystery is not supported (supported are Quant," in alone
+
+
+def test_branches_that_meet():
+    nodes = [node("Relu", ("x",), ("a",)), node("Add", ("x", "a"))]
+    assert "Add of two branches of the network is not supported" in refused(model(nodes))
+
+
+@pytest.mark.parametrize("op, inputs", [("Exp", ("x",)), ("Slice", ("x", "w", "w"))])
+def test_operators_for_constants_only(op, inputs):
+    bad = model([node(op, inputs)], [const("w", [1], np.int64)])
+    assert f"{op} of the network's data is not supported" in refused(bad)
+
+
+def test_control_flow():
+    body = helper.make_graph([node("Relu", ("x",), ("z",))], "b", [], [info("z", None)])
+    text = refused(model([node("If", ("c",), then_branch=body, else_branch=body)], [const("c", True, np.bool_)]))
+    assert "If runs a part of the model under a condition or in a loop" in text
+
+
+def test_old_opset():
+    assert "opset 6, older than 7 (convert it" in refused(model([node("Relu", ("x",))], opset=6))
+
+
+# -- values
+
+
+@pytest.mark.parametrize("kwargs, message", [
+    ({"scale": np.nan}, "scale nan is not a positive finite number"),
+    ({"scale": np.inf}, "scale inf is not"), ({"scale": 0.0}, "scale 0 is not"), ({"scale": -0.5}, "scale -0.5 is not"),
+    ({"scale": [1.0, 1.0, np.nan, 1.0]}, "scale nan is not"),
+    ({"scale": [1.0, 1.0]}, "does not fit a tensor of shape (4,)"),
+    ({"scale": np.ones((2, 2, 4))}, "does not fit the network's data"),
+    ({"zero": np.nan}, "1 value of the zero point is not finite (nan)"),
+    ({"bits": 2.5}, "a width of 2.5 bits is not a whole number from 1 to 32"), ({"bits": 0.0}, "a width of 0 bits"),
+    ({"bits": np.nan}, "a width of nan bits"), ({"bits": 1e9}, "bits is not a whole number from 1 to 32"),
+    ({"bits": [4.0, 4.0]}, "the bit width has shape (2,)"),
+    ({"rounding_mode": "STOCHASTIC"}, "rounding mode 'STOCHASTIC' is not known"),
+    ({"signed": 0.5}, "attribute signed has the wrong type"),
+])
+def test_quantisers(kwargs, message):
+    text = refused(quant(**kwargs))
+    assert text.startswith("Quant 'my_quant' (node 1 of 1): ") and message in text
+
+
+def test_quantised_weights_with_bad_scales():
+    nodes = [node("BipolarQuant", ("w", "s"), ("q",), domain=Q), node("MatMul", ("x", "q"))]
+    text = refused(model(nodes, [const("w", np.ones((4, 2))), const("s", 0.0)]))
+    assert text.startswith("BipolarQuant 'my_bipolarquant' (node 1 of 2): scale 0")
+
+
+def matmul(weights):
+    return model([node("MatMul", ("x", "w"))], [const("w", weights)])
+
+
+def test_weights():
+    holes = np.ones((4, 3))
+    holes[1, 2] = np.nan
+    at = "MatMul 'my_matmul' (node 1 of 1)"
+    assert refused(matmul(holes)).startswith(f"{at}: 1 value of the weights is not finite (nan)")
+    assert "weights of shape (5, 3) do not fit a tensor of shape (4,)" in refused(matmul(np.ones((5, 3))))
+    assert "have 1 axes instead of 2" in refused(matmul(np.ones(4)))
+    left = model([node("MatMul", ("w", "x"))], [const("w", np.ones((4, 4)))])
+    assert "the weights stand to the left" in refused(left)
+    text = helper.make_tensor("w", TensorProto.STRING, [1], [b"a"])
+    assert "initialiser 'w': a tensor of strings" in refused(model([node("Add", ("x", "w"))], [text]))
+
+
+def batchnorm(values, **attrs):
+    constants = [const(n, v) for n, v in zip("sbmv", values, strict=True)]
+    return model([node("BatchNormalization", ("x", *"sbmv"), **attrs)], constants)
+
+
+def test_batch_normalisation():
+    one = np.ones(4)
+    load(batchnorm([one] * 4))
+    assert "the mean has shape (3,), not (4,)" in refused(batchnorm([one, one, one[:3], one]))
+    assert "the scale has shape (1, 4)" in refused(batchnorm([one[None], one, one, one]))
+    assert "variance -1 plus epsilon" in refused(batchnorm([one, one, one, -one]))
+    assert "4 values of the bias are not finite (inf)" in refused(batchnorm([one, one * np.inf, one, one]))
+    assert "training mode" in refused(batchnorm([one] * 4, training_mode=1))
+
+
+@pytest.mark.parametrize("op, constant, message", [
+    ("Div", [0.0], "divided by zero"), ("Add", [np.inf], "is not finite (inf)"),
+    ("Add", np.ones((2, 4)), "does not fit"),
+    ("Mul", np.ones((1, 1, 1, 4)), "does not fit"), ("Reshape", [3, -1], "cannot take the shape"),
+])
+def test_constants(op, constant, message):
+    dtype = np.int64 if op == "Reshape" else np.float32
+    assert message in refused(model([node(op, ("x", "c"))], [const("c", constant, dtype)]))
+
+
+@pytest.mark.parametrize("op, attrs, message", [
+    ("Transpose", {"perm": [1, 0]}, "moves the batch axis"), ("Flatten", {"axis": 0}, "mixes the frames of a batch"),
+    ("Softmax", {"axis": 0}, "axis 0 is the batch axis"), ("ArgMax", {"axis": 5}, "axis 5 does not exist in 2 axes"),
+    ("MaxPool", {"kernel_shape": [2]}, "does not fit a tensor"), ("Cast", {"to": 7}, "a cast of the network's data"),
+    ("Conv", {}, "over 0 axes"),
+])
+def test_attributes(op, attrs, message):
+    inputs = ("x", "w") if op == "Conv" else ("x",)
+    assert message in refused(model([node(op, inputs, **attrs)], [const("w", np.ones((1, 1)))]))
+
+
+def test_inconsistent_shape_arithmetic():
+    nodes = [node("Concat", ("a", "b"), ("c",), axis=0), node("Reshape", ("x", "c"))]
+    text = refused(model(nodes, [const("a", [1], np.int64), const("b", 4, np.int64)]))
+    assert "Concat cannot be computed from constants of shape (1,) and ()" in text
+
+
+# -- names are data
+
+
+NAMES = ["../../x", "a;rm -rf b", "<script>alert(1)</script>", "module", "x" * 300, "größe-名前", "a\nb\0c", "'\"\\",
+         "%s{0}"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_any_name_is_taken_and_shown_escaped(name):
+    good = model([node("Relu", (name,), (name + "!",), name=name), node("Neg", (name + "!",), name=name.upper())],
+                 inputs=[info(name, (1, 4))])
+    graph = load(good).graph
+    assert np.array_equal(graph.evaluate(-np.eye(4))[graph.outputs[0]], -np.zeros((4, 4)))
+    assert all(n.loc.isprintable() and len(n.loc) < 320 for n in graph)
+    text = refused(model([node("Mystery", (name,), name=name)], inputs=[info(name, (1, 4))]))
+    assert text.isprintable() and len(text) < 600
+
+
+def test_names_that_differ_only_in_case():
+    nodes = [node("Relu", ("x",), ("a",), name="n"), node("Neg", ("a",), ("A",), name="N"), node("Neg", ("A",))]
+    graph = load(model(nodes)).graph
+    assert [n.op.kind for n in graph] == ["input", "relu", "neg", "neg"]
+
+
+def test_a_sentence_is_said_of_a_modelproto_as_of_its_bytes():
+    bad = quant(scale=0.0)
+    assert refused(bad) == refused(bad.SerializeToString())
+    assert isinstance(bad, onnx.ModelProto)
