@@ -13,7 +13,7 @@ from lutra.errors import LutraError
 from lutra.hw.netlist import Netlist
 from lutra.hw.verilog import word_bytes
 from lutra.ir import Array
-from lutra.sim.verilate import executable, memories, separate
+from lutra.sim.verilate import Style, executable, memories, separate
 from lutra.tools.cache import Cache, writing
 from lutra.tools.find import Tool
 
@@ -71,12 +71,14 @@ class Stimulus:
 class RtlModel:
     """One or more designs in one compiled simulation. They run side by side, each driven on its own.
 
-    `changed`: texts that stand for library files of these names, for checks that faults are found.
+    `changed`: texts that stand for library files of these names, for checks that faults are found. `fast`: compiled
+    for a long run; else in less time, for a short one.
     """
 
     netlists: tuple[Netlist, ...]
     cache: Cache
     changed: Mapping[str, str] = field(default_factory=dict)
+    fast: bool = True
 
     @classmethod
     def build(cls, netlist: Netlist, cache: Cache) -> RtlModel:
@@ -85,10 +87,10 @@ class RtlModel:
 
     @classmethod
     def build_many(
-        cls, netlists: Sequence[Netlist], cache: Cache, changed: Mapping[str, str] | None = None
+        cls, netlists: Sequence[Netlist], cache: Cache, changed: Mapping[str, str] | None = None, fast: bool = True
     ) -> RtlModel:
         """Several designs in one simulation: one compilation instead of many."""
-        model = cls(separate(netlists), cache, changed or {})
+        model = cls(separate(netlists), cache, changed or {}, fast)
         model._binary(traced=False)
         return model
 
@@ -120,7 +122,7 @@ class RtlModel:
         return _results(self.netlists, stimuli, counts, result)
 
     def _binary(self, traced: bool) -> Tool:
-        return executable(self.netlists, self.cache, traced, self.changed)
+        return executable(self.netlists, self.cache, Style(traced, self.fast), self.changed)
 
 
 def to_words(codes: Array, bits: int) -> Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +18,7 @@ HERE = Path(__file__).resolve().parent
 BENCH = "lutra_bench"
 OPTIONS = ("--cc", "-O3", "--x-assign", "fast", "--x-initial", "unique", "--no-timing", "-Wno-fatal", "-Wno-lint",
            "-Wno-style", "--output-split", "20000", "--top-module", BENCH, "--prefix", "Vbench")
-FLAGS = ("-std=c++17", "-O2", "-fno-strict-aliasing", "-w")
+FLAGS = ("-std=c++17", "-fno-strict-aliasing", "-w")
 LIMIT_S = 3600  # of one compiler or Verilator call
 
 
@@ -45,7 +45,23 @@ def memories(netlists: Sequence[Netlist], cache: Cache) -> Path:
     return cache.folder(["memories", *(part for item in texts.items() for part in item)], make)
 
 
-def executable(netlists: Sequence[Netlist], cache: Cache, traced: bool, changed: Mapping[str, str]) -> Tool:
+@dataclass(frozen=True)
+class Style:
+    """How a simulation is compiled: with waveforms, and for speed of running (else of compiling)."""
+
+    traced: bool = False
+    fast: bool = True
+
+    @property
+    def flags(self) -> list[str]:
+        """Options of the compiler."""
+        on = {"COVERAGE": 0, "SC": 0, "TIMING": 0, "TRACE_FST": 0, "TRACE_SAIF": 0}
+        on |= {"TRACE": self.traced, "TRACE_VCD": self.traced}
+        defines = ["-DVL_TIME_CONTEXT", *(f"-DVM_{name}={int(value)}" for name, value in on.items())]
+        return [*FLAGS, "-O2" if self.fast else "-O0", *defines]
+
+
+def executable(netlists: Sequence[Netlist], cache: Cache, style: Style, changed: Mapping[str, str]) -> Tool:
     """The compiled simulation. Weights are read when it starts, so designs that differ in them alone share it.
 
     `changed`: library files, by name, that are taken with another text.
@@ -55,33 +71,33 @@ def executable(netlists: Sequence[Netlist], cache: Cache, traced: bool, changed:
     texts |= changed
     texts |= {f"{n.name}.sv": top_text(n) for n in netlists} | {f"{BENCH}.sv": bench(netlists)}
     model = model_text(netlists)
-    trace = ("--trace-vcd",) if traced else ()
+    trace = ("--trace-vcd",) if style.traced else ()
 
     def make(folder: Path) -> None:
         for name, text in texts.items():
             (folder / name).write_text(text)
         verilator()(*OPTIONS, *trace, "--Mdir", "obj", *texts, cwd=folder, timeout_s=LIMIT_S)
         (folder / "model.cpp").write_text(model)
-        _compile(folder, runtime(cache, traced), traced)
+        _compile(folder, runtime(cache, style), style)
 
-    key = ["simulation", *texts.keys(), *texts.values(), model, *_identity(traced)]
+    key = ["simulation", *texts.keys(), *texts.values(), model, *_identity(style)]
     binary = cache.folder(key, make) / "simulation"
     return Tool("simulation", (str(binary),), "", binary)
 
 
-def runtime(cache: Cache, traced: bool) -> list[Path]:
+def runtime(cache: Cache, style: Style) -> list[Path]:
     """Objects that every simulation links: Verilator's own runtime and the harness."""
-    names = ["verilated", "verilated_threads", "verilated_random", *(["verilated_vcd_c"] if traced else [])]
+    names = ["verilated", "verilated_threads", "verilated_random", *(["verilated_vcd_c"] if style.traced else [])]
     files = [*(_include() / f"{n}.cpp" for n in names), HERE / "harness.cpp"]
 
     def make(folder: Path) -> None:
-        _objects([(f, folder / f"{f.stem}.o") for f in files], folder, traced)
+        _objects([(f, folder / f"{f.stem}.o") for f in files], folder, style)
 
-    folder = cache.folder(["runtime", *_identity(traced)], make)
+    folder = cache.folder(["runtime", *_identity(style)], make)
     return [folder / f"{f.stem}.o" for f in files]
 
 
-def _compile(folder: Path, objects: list[Path], traced: bool) -> None:
+def _compile(folder: Path, objects: list[Path], style: Style) -> None:
     """Verilator's sources in as many units as there are cores, then link; only the binary stays."""
     parts = sorted((folder / "obj").glob("*.cpp"), key=lambda p: -p.stat().st_size)
     large = sum(p.stat().st_size for p in parts) > 200_000  # below this, the headers are most of the work
@@ -93,17 +109,15 @@ def _compile(folder: Path, objects: list[Path], traced: bool) -> None:
         text = "".join(f'#include "{p.relative_to(folder).as_posix()}"\n' for p in unit)
         (folder / f"unit{k}.cpp").write_text(text)
         jobs.append((folder / f"unit{k}.cpp", folder / f"unit{k}.o"))
-    _objects(jobs, folder, traced)
+    _objects(jobs, folder, style)
     compiler()("-o", "simulation", *(o for _, o in jobs), *objects, "-pthread", cwd=folder, timeout_s=LIMIT_S)
 
 
-def _objects(jobs: list[tuple[Path, Path]], folder: Path, traced: bool) -> None:
-    given = {"COVERAGE": 0, "SC": 0, "TIMING": 0, "TRACE": traced, "TRACE_VCD": traced, "TRACE_FST": 0, "TRACE_SAIF": 0}
-    defines = ["-DVL_TIME_CONTEXT", *(f"-DVM_{name}={int(value)}" for name, value in given.items())]
+def _objects(jobs: list[tuple[Path, Path]], folder: Path, style: Style) -> None:
     include = [f"-I{_include()}", f"-I{_include() / 'vltstd'}", f"-I{HERE}", f"-I{folder}", f"-I{folder / 'obj'}"]
 
     def one(source: Path, target: Path) -> str:
-        return compiler()(*FLAGS, *defines, *include, "-c", source, "-o", target, cwd=folder, timeout_s=LIMIT_S)
+        return compiler()(*style.flags, *include, "-c", source, "-o", target, cwd=folder, timeout_s=LIMIT_S)
 
     for _ in parallel([partial(one, *job) for job in jobs], _cores()):
         pass
@@ -117,10 +131,10 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-def _identity(traced: bool) -> list[str | bool]:
+def _identity(style: Style) -> list[str]:
     """What besides the design decides the binary."""
     own = [(HERE / n).read_text() for n in ("harness.h", "harness.cpp")]
-    return [traced, verilator().version, compiler().name, compiler().version, *OPTIONS, *FLAGS, *own]
+    return [verilator().version, compiler().name, compiler().version, *OPTIONS, *style.flags, *own]
 
 
 def bench(netlists: Sequence[Netlist]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,11 @@ from lutra.plan.stages import Stage
 from lutra.sim.rtl import RtlModel, RtlRun, Stimulus, from_words, to_words
 from lutra.tools.cache import Cache
 
+DRAWN = 120  # samples of an operator that cases are chosen from
 PATIENCE = 20_000  # far above any sample's interval
+
+
+Feature = tuple[str, int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,16 +81,36 @@ def draw(cls: type[Unit], count: int) -> list[Node]:
     return nodes
 
 
-def choose(cls: type[Unit], nodes: int, folds: int, limit: int) -> list[Case]:
-    """Up to `limit` cases: of each sample the cheapest fold, the most parallel, and others in between."""
+def choose(cls: type[Unit], limit: int) -> list[Case]:
+    """Up to `limit` cases that differ as much as they can: each next one brings the most pairs of parameters' sizes
+    that no case before it has, and is the smaller one among equals."""
+    pool = [(shape(case), case) for case in candidates(cls)]
+    chosen: list[Case] = []
+    seen: set[tuple[Feature, Feature]] = set()
+    while pool and len(chosen) < limit:
+        best = max(range(len(pool)), key=lambda i: (len(pool[i][0] - seen), -pool[i][1].cycles))
+        pairs, case = pool.pop(best)
+        seen |= pairs
+        chosen.append(case)
+    return chosen
+
+
+def candidates(cls: type[Unit]) -> list[Case]:
+    """Of each of many samples the cheapest fold, the most parallel, and two in between."""
     found = []
-    for k, node in enumerate(draw(cls, nodes)):
+    for k, node in enumerate(draw(cls, DRAWN)):
         legal = node.op.folds(node.args[0].out)
         assert legal, f"{node.op} has no fold"
-        between = np.random.default_rng(k).permutation(range(1, len(legal) - 1))[: folds - 2]
+        between = np.random.default_rng(k).permutation(range(1, len(legal) - 1))[:2]
         found += [Case(node, legal[i]) for i in sorted({0, len(legal) - 1, *map(int, between)})]
-    chosen = np.linspace(0, len(found) - 1, min(limit, len(found))).astype(int)
-    return [found[i] for i in chosen]
+    return found
+
+
+def shape(case: Case) -> set[tuple[Feature, Feature]]:
+    """The pairs of (parameter, size of its value) of a case's hardware."""
+    params = case.netlist.instances[0].block.params
+    sizes = sorted((k, v if v < 3 else 1 + v.bit_length()) for k, v in params.items() if isinstance(v, int))
+    return set(product(sizes, sizes))
 
 
 @dataclass(frozen=True)
@@ -97,7 +122,7 @@ class Bench:
 
     @classmethod
     def build(cls, chosen: list[Case], cache: Path, changed: Mapping[str, str] | None = None) -> Bench:
-        return cls(chosen, RtlModel.build_many([c.netlist for c in chosen], Cache(cache), changed))
+        return cls(chosen, RtlModel.build_many([c.netlist for c in chosen], Cache(cache), changed, fast=False))
 
     def run(self, frames: int, seed: int, stalls: tuple[float, float] = (0.0, 0.0),
             arrivals: list[Array] | None = None) -> list[tuple[Case, Array, RtlRun]]:

@@ -1,0 +1,164 @@
+"""The contract suite must find faults. Each line here is one, put into the text of a library file; the checks that
+every unit passes unharmed must fail with it."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cases import Bench, Case, choose, differences
+
+from lutra.errors import LutraError
+from lutra.hw.verilog import library
+from lutra.ops import units
+from lutra.tools.run import parallel
+
+FRAMES = 5
+LIMIT = 10  # cases
+AT_ONCE = 2
+
+# unit -> (file, what stands there, what shall stand there)
+FAULTS: dict[str, list[tuple[str, str, str]]] = {
+    "ArgMax": [
+        ("argmax.sv", "assign y = a > b;", "assign y = a >= b;"),  # the last of equals
+        ("argmax.sv", "$signed(a) > $signed(b)", "$signed(a) < $signed(b)"),
+        ("argmax.sv", "base + INDEX_BITS'(LANES)", "base + INDEX_BITS'(LANES + 1)"),
+        ("argmax.sv", "wire better = first || above;", "wire better = above;"),  # the frame before remembered
+        ("argmax.sv", "first <= last;", "first <= 1'b0;"),
+        ("argmax.sv", "wire step = room && valid[LEVELS];", "wire step = valid[LEVELS];"),  # a stall dropped
+        ("argmax.sv", "else if (room) valid[l]", "else valid[l]"),
+        ("argmax.sv", "second ? value[(A+1)*BITS+:BITS] : value[A*BITS+:BITS]", "value[A*BITS+:BITS]"),
+    ],
+    "Fifo": [
+        ("fifo.sv", "AW'(PLACES - 1)", "AW'(PLACES - 2)"),
+        ("fifo.sv", "full   <= stored == CW'(DEPTH - 1)", "full   <= stored == CW'(DEPTH)"),
+        ("fifo.sv", "some   <= queued != CW'(1)", "some   <= 1'b0"),
+        ("fifo.sv", "fetch = some && (!out_valid || out_ready)", "fetch = some"),
+        ("fifo.sv", "assign in_ready = !out_valid;", "assign in_ready = 1'b1;"),
+        ("fifo.sv", "assign push     = in_valid && in_ready", "assign push     = in_valid"),
+        ("skid.sv", "out_data <= full ? spare : in_data", "out_data <= in_data"),
+        ("skid.sv", "if (!full) spare", "spare"),
+    ],
+    "MatMul": [
+        ("matmul.sv", "tile == TW'(TILES - 1)) ? '0", "tile == TW'(TILES - 2)) ? '0"),
+        ("matmul.sv", "else if (en) valid_d", "else valid_d"),  # a stall dropped
+        ("matmul.sv", "assign en = !(last_d[D-1] && out_valid)", "assign en = 1'b1"),
+        ("matmul.sv", "first_d[D-1] ?", "last_d[D-1] ?"),
+        ("matmul.sv", "assign xs[q] = x[q*XBITS+b]", "assign xs[q] = x[(SIMD-1-q)*XBITS+b]"),  # lanes swapped
+        ("matmul.sv", "w[p*SIMD*WBITS+:SIMD*WBITS]", "w[(PE-1-p)*SIMD*WBITS+:SIMD*WBITS]"),
+        ("matmul.sv", "if (write) words[index]", "words[index]"),
+        ("matmul.sv", "nf == NW'(NF - 1)", "nf == NW'(NF - 2)"),
+        ("matmul.sv", ".NEGATIVE(XSIGNED)", ".NEGATIVE(0)"),
+        ("matmul.sv", ".NEGATIVE(WSIGNED)", ".NEGATIVE(0)"),
+        ("matmul.sv", "(SCALE == 1)", "(SCALE != 0)"),
+        ("popcount.sv", "x ~^ w", "x ^ w"),
+        ("popcount.sv", "twos <= (a & b) | (c & (a | b))", "twos <= (a & b) | (c & a)"),
+    ],
+    "MaxReduce": [
+        ("maxreduce.sv", "assign greater = a > b", "assign greater = a < b"),
+        ("maxreduce.sv", "$signed(a) > $signed(b)", "a > b"),
+        ("maxreduce.sv", "(first || greater)", "(greater)"),
+        ("maxreduce.sv", "next == AW'(WORDS - 1)", "next == AW'(WORDS - 2)"),
+        ("maxreduce.sv", "assign step = in_valid && in_ready", "assign step = in_valid"),
+        ("maxreduce.sv", ".step(step && word_last)", ".step(step)"),
+        ("count.sv", "last  <= count == CW'(N - 2)", "last  <= count == CW'(N - 3)"),
+    ],
+    "Pad": [
+        ("pad.sv", "assign interior = in_columns && in_rows", "assign interior = in_columns || in_rows"),
+        ("pad.sv", "count == CW'(BEFORE - 1)", "count == CW'(BEFORE)"),
+        ("pad.sv", "count == CW'(BEFORE + INSIDE - 1)", "count == CW'(BEFORE + INSIDE)"),
+        ("pad.sv", "{LANES{BORDER[OUT_BITS-1:0]}}", "'0"),
+        ("pad.sv", "wire sign = IN_SIGNED != 0 && code[IN_BITS-1]", "wire sign = 1'b0"),
+        ("pad.sv", "ADD + MUL;", "ADD - MUL;"),
+    ],
+    "Rescale": [
+        ("rescale.sv", "nf == NW'(NF - 1)", "nf == NW'(NF - 2)"),
+        ("rescale.sv", "(floor[0] || |total[SHIFT-2:0])", "(|total[SHIFT-2:0])"),  # half always down
+        ("rescale.sv", "total[0] && floor[0]", "total[0]"),
+        ("rescale.sv", "total >>> SHIFT", "total >> SHIFT"),
+        ("rescale.sv", "quotient < QBITS'(LO) ? QBITS'(LO)", "quotient < QBITS'(LO) ? QBITS'(HI)"),
+        ("rescale.sv", "if (en) x <= in_data", "x <= in_data"),
+        ("rescale.sv", "else if (en && in_valid) nf", "else if (en) nf"),
+        ("rescale.sv", ".NEGATIVE(MSIGNED)", ".NEGATIVE(0)"),
+    ],
+    "Table": [
+        ("table.sv", "nf == NW'(NF - 1)", "nf == NW'(NF - 2)"),
+        ("table.sv", "if (in_valid) nf", "nf"),
+        ("table.sv", "end else if (en) begin", "end else begin"),
+        ("table.sv", "[(p%LANES)*OBITS+:OBITS]", "[0+:OBITS]"),
+        ("table.sv", "if (en) node", "node"),
+    ],
+    "Threshold": [
+        ("threshold.sv", ">= threshold[p*TBITS+:TBITS]", "> threshold[p*TBITS+:TBITS]"),  # equality must count
+        ("threshold.sv", "^ {K{flip[p]}}", "^ {K{1'b0}}"),
+        ("threshold.sv", "next == NW'(NF - 1)", "next == NW'(NF - 2)"),
+        ("threshold.sv", "XBITS'(1) << (XBITS - 1)", "XBITS'(1)"),
+        ("threshold.sv", "if (en) threshold[", "threshold["),
+        ("threshold.sv", "+ OBITS'(OFFSET)", ""),
+        ("threshold.sv", "else if (en) valid_d", "else valid_d"),
+    ],
+    "Width": [
+        ("width.sv", "out_data <= {in_data, parts}", "out_data <= {parts, in_data}"),
+        ("width.sv", "assign in_ready = !(last && out_valid)", "assign in_ready = 1'b1"),
+        ("width.sv", "else if (step) fresh <= last", "else fresh <= last"),
+        ("width.sv", "fresh ? in_data[WIDTH-1:0] : parts", "fresh ? in_data[RATIO*WIDTH-1-:WIDTH] : parts"),
+        ("width.sv", "left < LW'(OUT_LANES)", "left <= LW'(OUT_LANES)"),
+        ("width.sv", "left >= LW'(OUT_LANES - IN_LANES)", "left > LW'(OUT_LANES - IN_LANES)"),
+        ("width.sv", "all >> (OUT_LANES * BITS)", "all"),
+    ],
+    "Window": [
+        ("window.sv", "room <= room + given - RW'(row_done)", "room <= room + given"),  # overruns
+        ("window.sv", "waddr <= wrap ? '0", "waddr <= row_end ? '0"),
+        ("window.sv", "have >= RW'(NEED + DEBT)", "have >= RW'(NEED + DEBT - 1)"),
+        ("window.sv", "!kh_last ? (AW + 1)'(STEP_KH)", "!kh_last ? (AW + 1)'(STEP_KW)"),
+        ("window.sv", "!column_last ? (AW + 1)'(STEP_COLUMN)", "!column_last ? (AW + 1)'(STEP_ROW)"),
+        ("window.sv", "(AW + 1)'(STEP_FRAME)", "(AW + 1)'(STEP_ROW)"),
+        ("window.sv", "far[AW] ? raddr + ahead", "1'b0 ? raddr + ahead"),  # never wraps
+        ("window.sv", "assign move = !out_valid || out_ready", "assign move = 1'b1"),
+        ("window.sv", "read_end <= end_row", "read_end <= 1'b0"),  # rows are never given back
+        ("window.sv", "if (move) fetched <= mem[raddr]", "fetched <= mem[raddr]"),
+    ],
+}
+
+
+def complaint(cases: list[Case], cache: Path, changed: dict[str, str]) -> str:
+    """What the contract says of these cases with library files changed; nothing where it is satisfied."""
+    try:
+        bench = Bench.build(cases, cache, changed)
+        for stalls in ((0.0, 0.0), (0.4, 0.4)):
+            results = bench.run(FRAMES, seed=11, stalls=stalls)
+            if wrong := differences(results):
+                return f"other integers: {wrong[0]}"
+            if stalls == (0.0, 0.0) and (late := [c for c, _, r in results if not timely(c, r)]):
+                return f"other times: {late[0]}"
+    except LutraError as e:
+        return str(e)
+    return ""
+
+
+def timely(case: Case, run) -> bool:
+    taken, there = case.op.times(case.fold, case.x, np.zeros(len(run.taken), np.int64))
+    return np.array_equal(run.taken, taken) and np.array_equal(run.left, there)
+
+
+def test_every_unit_has_faults():
+    assert set(FAULTS) == {u.__name__ for u in units()}
+    assert all(len(faults) >= 5 for faults in FAULTS.values())
+
+
+@pytest.mark.parametrize("name", sorted(FAULTS))
+def test_every_fault_is_found(name, cache):
+    (unit,) = [u for u in units() if u.__name__ == name]
+    cases = choose(unit, LIMIT)
+    texts = library(c.netlist.instances[0].block.module for c in cases)
+    assert complaint(cases, cache, {}) == ""
+    jobs = []
+    for file, old, new in FAULTS[name]:
+        assert old in texts[file], f"{file} has no {old!r} any more: choose another fault"
+        jobs.append(partial(complaint, cases, cache, {file: texts[file].replace(old, new)}))
+    found = list(parallel(jobs, AT_ONCE))
+    broken = [f for f, said in zip(FAULTS[name], found, strict=True) if "syntax error" in said or "verilator" in said]
+    assert not broken, "these do not even compile"
+    assert [f for f, said in zip(FAULTS[name], found, strict=True) if not said] == []
