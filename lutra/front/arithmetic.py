@@ -51,7 +51,7 @@ def _with_constant(
 
 
 def _div(call: Call) -> Stream:
-    if isinstance(call.inputs[1], Const) and not call.inputs[1].array.all():
+    if isinstance(call.inputs[0], Stream) and not call.constant(1, "the constant").array.all():
         raise LutraError("the network's data are divided by zero", hint="check the exporter's constants")
     return _with_constant(Div, None)(call)
 

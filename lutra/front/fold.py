@@ -14,7 +14,7 @@ from lutra.ir import Array
 
 def fold(call: Call) -> Const | None:
     """The constant that a node of constants makes; None where this file does not know the operator."""
-    if call.op in ("Shape", "Size") and isinstance(call.inputs[0], Stream):
+    if call.op in ("Shape", "Size") and call.inputs and isinstance(call.inputs[0], Stream):
         return Const(_shape(call, call.inputs[0].shape))
     if not all(v is None or isinstance(v, Const) for v in call.inputs):
         return None

@@ -6,7 +6,7 @@ import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lutra.errors import LutraError
 from lutra.front.place import shown
@@ -75,7 +75,21 @@ def _parsed(data: bytes, name: str, at: str, folder: Path | None) -> File:
         raise LutraError(f"this is not an ONNX file: it begins with {_head(data)}", at, EXPORT) from e
     if not proto.HasField("graph") or not (proto.graph.node or proto.graph.output):
         raise LutraError("the file holds no ONNX graph: it is not an ONNX model, or is truncated", at, EXPORT)
+    if not _readable(proto):
+        raise LutraError("the ONNX file is damaged: it holds text that is not UTF-8", at, "copy or download it again")
     return File(proto, name, folder, hashlib.sha256(data).hexdigest(), len(data))
+
+
+def _readable(message: Any) -> bool:
+    """Whether all text in a message is text: protobuf hands out bytes where it is not UTF-8."""
+    for field, value in message.ListFields():
+        single = isinstance(value, (str, bytes)) or hasattr(value, "ListFields")
+        many = (value,) if single else value
+        if field.type == field.TYPE_STRING and not all(isinstance(v, str) for v in many):
+            return False
+        if field.type == field.TYPE_MESSAGE and not all(_readable(v) for v in many):
+            return False
+    return True
 
 
 def _head(data: bytes) -> str:

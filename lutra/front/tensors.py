@@ -45,10 +45,10 @@ def array(tensor: Any, folder: Path | None, at: str) -> Array:
         raise LutraError(f"data type {tensor.data_type} of a tensor is not supported", at,
                          "store it as FLOAT, DOUBLE, FLOAT16, BFLOAT16 or an integer of 8 to 64 bits")
     shape = tuple(tensor.dims)
-    size = 1
+    size = room = 1
     for d in shape:
-        size *= d
-    if min(shape, default=0) < 0 or size > MOST:
+        size, room = size * d, room * max(d, 1)
+    if min(shape, default=0) < 0 or room > MOST:
         raise LutraError(f"a tensor of shape {shape} is too large", at, f"keep tensors below {MOST} elements")
     values = _values(tensor, stored, size, folder, at)
     if values.size != size:

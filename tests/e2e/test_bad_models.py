@@ -77,6 +77,29 @@ def test_paths_that_cannot_be_read(tmp_path):
     assert "int is not a model" in refused(3)
 
 
+def test_any_damaged_byte_is_an_error_of_ours_or_none():
+    rng = np.random.default_rng(0)
+    constants = [const("w", np.ones((4, 3))), const("s", 0.5), const("z", 0.0), const("b", 4.0),
+                 const("zero", [0], np.int64), const("k", [1], np.int64), const("rest", [-1], np.int64)]
+    nodes = [node("BipolarQuant", ("w", "s"), ("q",), domain=Q), node("MatMul", ("x", "q"), ("m",)),
+             node("Quant", ("m", "s", "z", "b"), ("r",), domain=Q, narrow=1), node("Shape", ("r",), ("d",)),
+             node("Slice", ("d", "zero", "k"), ("e",)), node("Concat", ("e", "rest"), ("f",), axis=0),
+             node("Reshape", ("r", "f"), ("g",)), node("TopK", ("g", "k"), ("v", "y"))]
+    data = model(nodes, constants).SerializeToString()
+    load(data)
+    errors = 0
+    for _ in range(3000):
+        damaged = bytearray(data)
+        for at in rng.integers(len(damaged), size=rng.integers(1, 4)):
+            damaged[at] = rng.integers(256)
+        try:
+            load(bytes(damaged))
+        except LutraError as e:
+            errors += 1
+            assert "\n" not in str(e)
+    assert 1000 < errors < 3000
+
+
 # -- external data
 
 
