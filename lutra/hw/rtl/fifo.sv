@@ -21,6 +21,16 @@ module lutra_fifo #(
                 if (!out_valid) out_data <= in_data;
                 out_valid <= !rst && (out_valid ? !out_ready : in_valid);
             end
+`ifdef FORMAL
+            logic [15:0] count, ahead;
+            logic tracked;
+            logic [WIDTH-1:0] value;
+            formal_order #(.BITS(WIDTH)) order (.*);
+            always_ff @(posedge clk) begin
+                if (!rst) assert (count == out_valid);
+                if (!rst && tracked) assert (out_data == value);
+            end
+`endif
         end else if (DEPTH == 2) begin : g_two
             lutra_skid #(.WIDTH(WIDTH)) slice (.*);
         end else begin : g_many
@@ -90,6 +100,25 @@ module lutra_fifo_ram #(
         end
     end
 
+`ifdef FORMAL
+    logic [15:0] count, ahead;
+    logic tracked;
+    logic [WIDTH-1:0] value;
+    formal_order #(.BITS(WIDTH), .IN_LANES(1), .OUT_LANES(1)) order (.*);
+
+    logic read_out;  // the block memory's register holds a word
+    wire [15:0] past = out_valid + read_out;  // words beyond the memory
+    wire [15:0] place = head + ahead - past;
+    always_ff @(posedge clk) begin
+        if (!rst) begin
+            assert (stored == count && stored <= DEPTH && stored == queued + past);
+            assert (some == (queued != 0) && full == (stored == DEPTH));
+            assert (head < PLACES && tail < PLACES && queued <= PLACES);
+            assert (tail == (head + queued >= PLACES ? head + queued - PLACES : head + queued));
+        end
+    end
+`endif
+
     generate
         if (BLOCK != 0) begin : g_block
             (* ram_style = "block", no_rw_check *) logic [WIDTH-1:0] mem[PLACES];
@@ -105,6 +134,16 @@ module lutra_fifo_ram #(
                 read_valid <= !rst && (fetch || (read_valid && !move));
                 out_valid  <= !rst && (move ? read_valid : 1'b1);
             end
+`ifdef FORMAL
+            assign read_out = read_valid;
+            always_ff @(posedge clk) begin
+                if (!rst && tracked) begin
+                    if (ahead < out_valid) assert (out_data == value);
+                    else if (ahead < past) assert (read == value);
+                    else assert (mem[place >= PLACES ? place - PLACES : place] == value);
+                end
+            end
+`endif
         end else begin : g_lut
             (* ram_style = "distributed", no_rw_check *) logic [WIDTH-1:0] mem[PLACES];
             assign fetch = some && (!out_valid || out_ready);
@@ -113,6 +152,15 @@ module lutra_fifo_ram #(
                 if (!out_valid || out_ready) out_data <= mem[head];
                 out_valid <= !rst && (fetch || (out_valid && !out_ready));
             end
+`ifdef FORMAL
+            assign read_out = 1'b0;
+            always_ff @(posedge clk) begin
+                if (!rst && tracked) begin
+                    if (ahead < past) assert (out_data == value);
+                    else assert (mem[place >= PLACES ? place - PLACES : place] == value);
+                end
+            end
+`endif
         end
     endgenerate
 endmodule

@@ -30,4 +30,19 @@ module lutra_skid #(
             full <= 1'b1;
         end
     end
+
+`ifdef FORMAL
+    logic [15:0] count, ahead;
+    logic tracked;
+    logic [WIDTH-1:0] value;
+    formal_order #(.BITS(WIDTH), .IN_LANES(1), .OUT_LANES(1)) order (.*);
+
+    always_ff @(posedge clk) begin
+        if (!rst) begin
+            assert (count == full + out_valid);
+            assert (out_valid || !full);
+            if (tracked) assert ((ahead == 0 ? out_data : spare) == value);
+        end
+    end
+`endif
 endmodule

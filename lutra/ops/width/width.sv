@@ -56,6 +56,24 @@ module lutra_width_up #(
         if (step && last) out_data <= {in_data, parts};
         out_valid <= !rst && ((step && last) || (out_valid && !out_ready));
     end
+
+`ifdef FORMAL
+    logic [15:0] count, ahead;
+    logic tracked;
+    logic [WIDTH-1:0] value;
+    formal_order #(.BITS(WIDTH), .IN_LANES(1), .OUT_LANES(RATIO)) order (.*);
+
+    (* hierconn *) logic [15:0] \part.place ;
+    wire [15:0] held = \part.place ;
+    wire [15:0] newer = ahead - (out_valid ? RATIO : 0);  // among the parts
+    always_ff @(posedge clk) begin
+        if (!rst) begin
+            assert (count == held + (out_valid ? RATIO : 0));
+            if (tracked && out_valid && ahead < RATIO) assert (WIDTH'(out_data >> (ahead * WIDTH)) == value);
+            else if (tracked) assert (WIDTH'(parts >> ((RATIO - 1 - held + newer) * WIDTH)) == value);
+        end
+    end
+`endif
 endmodule
 
 // One word becomes RATIO words of WIDTH bits.
@@ -95,6 +113,27 @@ module lutra_width_down #(
         if (rst) fresh <= 1'b1;
         else if (step) fresh <= last;
     end
+
+`ifdef FORMAL
+    logic [15:0] count, ahead;
+    logic tracked;
+    logic [WIDTH-1:0] value;
+    formal_order #(.BITS(WIDTH), .IN_LANES(RATIO), .OUT_LANES(1)) order (.*);
+
+    (* hierconn *) logic [15:0] \part.place ;
+    (* hierconn *) logic [WIDTH-1:0] \slice.spare ;
+    wire [15:0] past = out_valid + !room;
+    always_ff @(posedge clk) begin
+        if (!rst) begin
+            assert (fresh == (\part.place == 0));
+            assert (out_valid || room);
+            assert (count == past + (fresh ? 0 : RATIO - \part.place ));
+            if (tracked && ahead == 0 && out_valid) assert (out_data == value);
+            else if (tracked && ahead < past) assert (\slice.spare == value);
+            else if (tracked) assert (WIDTH'(parts >> ((ahead - past) * WIDTH)) == value);
+        end
+    end
+`endif
 endmodule
 
 // Any ratio: what is left over waits at the bottom of `rest`, and a new word goes on top of it. A step takes a word
@@ -145,4 +184,25 @@ module lutra_width_gear #(
             rest <= (KEEP*BITS)'(give ? all >> (OUT_LANES * BITS) : all);
         end
     end
+
+`ifdef FORMAL
+    logic [15:0] count, ahead;
+    logic tracked;
+    logic [BITS-1:0] value;
+    formal_order #(.BITS(BITS), .IN_LANES(IN_LANES), .OUT_LANES(OUT_LANES)) order (.*);
+
+    (* hierconn *) logic [OUT_LANES*BITS-1:0] \slice.spare ;
+    wire [15:0] past = (out_valid + !room) * OUT_LANES;
+    always_ff @(posedge clk) begin
+        if (!rst) begin
+            assert (left <= KEEP);
+            assert (out_valid || room);
+            assert (count == past + left);
+            assert ((rest >> (left * BITS)) == 0);
+            if (tracked && ahead < OUT_LANES && out_valid) assert (BITS'(out_data >> (ahead * BITS)) == value);
+            else if (tracked && ahead < past) assert (BITS'(\slice.spare >> ((ahead - OUT_LANES) * BITS)) == value);
+            else if (tracked) assert (BITS'(rest >> ((ahead - past) * BITS)) == value);
+        end
+    end
+`endif
 endmodule
