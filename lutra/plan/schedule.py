@@ -31,10 +31,10 @@ def latency(pipe: Sequence[Stage]) -> int:
     """Cycles from taking the first input word to the last output word's being there: one frame, offered at a word a
     cycle to an empty pipeline whose output never stalls.
     """
-    times = at_once(pipe[0])
-    for stage in pipe:
+    taken, times = pipe[0].times(at_once(pipe[0]))
+    for stage in pipe[1:]:
         _, times = stage.times(times)
-    return int(times[-1])
+    return int(times[-1] - taken[0])
 
 
 def steady(stage: Stage, arrivals: Array, interval: int, release: Array | None = None) -> tuple[Array, Array]:
