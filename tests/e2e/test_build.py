@@ -114,9 +114,9 @@ def test_a_device_that_is_too_small_says_by_how_much(acc, cache, monkeypatch):
 
     import lutra.build
 
-    small = replace(device("ecp5-25k"), lut=500)
+    small = replace(device("ecp5-25k"), lut=850)
     monkeypatch.setattr(lutra.build, "find_device", lambda name: small)
-    with pytest.raises(LutraError, match=r"LUT.*500") as caught:
+    with pytest.raises(LutraError, match=r"LUT.*850") as caught:
         lutra.compile(DIGITS, "ecp5-25k", fps=150_000, **FORMAT, cache=cache)
     assert "frames/s" in caught.value.hint
 
