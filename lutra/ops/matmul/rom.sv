@@ -19,11 +19,11 @@ module lutra_rom #(
             logic unused_ports;
             assign unused_ports = &{1'b0, clk, en, index};
         end else if (BLOCK != 0) begin : g_block
-            (* rom_style = "block", ram_style = "block" *) logic [WIDTH-1:0] words[DEPTH];
+            (* rom_style = "block", syn_romstyle = "block_rom" *) logic [WIDTH-1:0] words[DEPTH];
             initial $readmemh(FILE, words);
             always_ff @(posedge clk) if (en) out_data <= words[index];
         end else begin : g_lut
-            (* rom_style = "distributed", ram_style = "distributed" *) logic [WIDTH-1:0] words[DEPTH];
+            (* rom_block = "logic", rom_style = "distributed", syn_romstyle = "logic" *) logic [WIDTH-1:0] words[DEPTH];
             initial $readmemh(FILE, words);
             always_ff @(posedge clk) if (en) out_data <= words[index];
         end

@@ -167,7 +167,7 @@ module lutra_search #(
             logic [PE*TBITS-1:0] threshold, x_d, x_next;
             logic [NW-1:0] nf_d, nf_next;
             logic [PE*K-1:0] found_d, found_next;
-            (* rom_style = "distributed", ram_style = "distributed" *) logic [PE*TBITS-1:0] words[NF << J];
+            (* rom_block = "logic", rom_style = "distributed", syn_romstyle = "logic" *) logic [PE*TBITS-1:0] words[NF << J];
             initial $readmemh(T1, words);
             for (genvar p = 0; p < PE; p++) begin : g_channel
                 logic [AW-1:0] node;
