@@ -14,7 +14,8 @@ from lutra.plan.devices import Device
 from lutra.plan.devices import device as find_device
 from lutra.plan.folding import BUDGET, by_hand, for_budget, for_fps
 from lutra.plan.plan import Plan
-from lutra.rules.lower import InputFormat, lower
+from lutra.rules.entry import InputFormat
+from lutra.rules.lower import lower
 from lutra.tools.cache import Cache
 
 if TYPE_CHECKING:

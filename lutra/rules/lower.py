@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lutra.errors import LutraError
-from lutra.ir import REAL, Array, Constant, Graph, Input, Node, Op, Range, Tensor, rewrite
+from lutra.ir import REAL, Array, Constant, Graph, Input, Node, Tensor, rewrite
 from lutra.ops import source as src
 from lutra.ops.argmax.op import ArgMax
 from lutra.ops.base import Unit
@@ -23,12 +23,11 @@ from lutra.ops.rescale.op import Rescale
 from lutra.ops.reshape.op import Reshape
 from lutra.ops.source import Elementwise, real
 from lutra.rules.ends import InputEnd, OutputEnd
-from lutra.rules.integers import Lowering, Proof, affine, grid
+from lutra.rules.entry import InputFormat, input_end, moved, ops_graph
+from lutra.rules.integers import Lowering, Proof, affine
 from lutra.rules.linear import image, lower_conv, lower_matmul, lower_maxpool, plane
 from lutra.rules.simplify import RULES
 from lutra.rules.view import View, reshaped
-
-SHAPED = (Reshape, src.Permute)
 
 
 @dataclass(frozen=True)
@@ -41,14 +40,6 @@ class Lowered:
     proofs: tuple[Proof, ...]
 
 
-@dataclass(frozen=True)
-class InputFormat:
-    """What the hardware is fed: integers in `range`, each worth `scale`."""
-
-    range: Range
-    scale: float
-
-
 def lower(source: Graph, given: InputFormat | None, family: str) -> Lowered:
     """The integer graph of a source graph of one input and one output; LutraError names the node in the way.
 
@@ -57,7 +48,7 @@ def lower(source: Graph, given: InputFormat | None, family: str) -> Lowered:
     """
     path = _path(source)
     low = Lowering(family, [])
-    split, end = _input_end(path, given)
+    split, end = input_end(path, given)
     node = Node(Input("x", Tensor(end.shape, end.range)))
     chain: tuple[Elementwise, ...] = (src.Mul(end.scale),)
     if end.offset.array.any():
@@ -93,7 +84,7 @@ def _step(low: Lowering, view: View, node: Node) -> View | None:
         case Elementwise():
             return view.extended(op, loc)
         case Reshape() | src.Permute():
-            return view.reindexed(lambda index: _moved(op, index))
+            return view.reindexed(lambda index: moved(op, index))
         case src.MatMul():
             return lower_matmul(low, view, op, loc)
         case src.Conv():
@@ -107,11 +98,6 @@ def _step(low: Lowering, view: View, node: Node) -> View | None:
         case src.TopK(k=1, indices=True):
             return _argmax(low, view, src.ArgMax(op.axis), loc)
     return None
-
-
-def _moved(op: Op, index: Array) -> Array:
-    (moved,) = op.evaluate(index[None])
-    return np.asarray(moved)
 
 
 def _pad(low: Lowering, view: View, op: src.Pad, loc: str) -> View:
@@ -177,8 +163,8 @@ def _finish(low: Lowering, end: InputEnd, view: View, rest: list[Node]) -> Lower
                  len(view.chain))
     found = affine(view.chain[:count], view.node)
     assert found is not None
-    inner = _ops_graph([(op, "") for op in view.chain[count:]], view.node.out.shape)
-    outer = _ops_graph([(n.op, n.loc) for n in rest], view.index.shape)
+    inner = ops_graph([(op, "") for op in view.chain[count:]], view.node.out.shape)
+    outer = ops_graph([(n.op, n.loc) for n in rest], view.index.shape)
     inputs = Graph((_input_of(view.node),), (view.node,))
     graph = rewrite(inputs, RULES)
     if not any(isinstance(n.op, Unit) for n in graph.nodes):
@@ -192,68 +178,3 @@ def _input_of(node: Node) -> Node:
     while node.args:
         node = node.args[0]
     return node
-
-
-def _ops_graph(ops: list[tuple[Op, str]], shape: tuple[int, ...]) -> Graph | None:
-    if not ops:
-        return None
-    first = node = Node(Input("y", Tensor(shape, REAL)))
-    for op, loc in ops:
-        node = Node(op, (node,), loc)
-    return Graph((first,), (node,))
-
-
-def _input_end(path: list[Node], given: InputFormat | None) -> tuple[int, InputEnd]:
-    """How many source nodes the host does, and the input's end."""
-    source = path[0].args[0].out if path else None
-    if source is None:
-        raise LutraError("the model has no operators", "model", "give a model with at least one quantised layer")
-    if given is not None:
-        order, shape = _stream_order(path, source.shape)
-        return 0, InputEnd(None, real(given.scale), real(0.0), given.range, Constant(order), shape, source.shape)
-    count = _host_quantises(path)
-    op = path[count - 1].op
-    assert isinstance(op, Elementwise)
-    tensor = path[count - 1].out
-    order, shape = _stream_order(path[count:], tensor.shape)
-    seed = View(Node(Input("x", Tensor(shape, Range(0, 1)))), order).extended(op, path[count - 1].loc)
-    scale, offset = grid(seed.chain[0])
-    reach = seed.chain[0].apply(np.array([[-1e300], [1e300]]))
-    ends = np.rint((reach - offset) / scale).astype(np.int64)
-    step = 2 if isinstance(op, src.BipolarQuant) or (isinstance(op, src.Quant) and op.codes.bipolar) else 1
-    host = _ops_graph([(n.op, n.loc) for n in path[:count]], source.shape)
-    return count, InputEnd(host, real(scale), real(offset), Range(int(ends.min()), int(ends.max()), step),
-                           Constant(order), seed.node.out.shape, source.shape)
-
-
-def _host_quantises(path: list[Node]) -> int:
-    """How many nodes from the input on end with the model's own input quantiser; LutraError where there is none."""
-    for i, node in enumerate(path):
-        if isinstance(node.op, Elementwise) and node.op.finite:
-            return i + 1
-        if not isinstance(node.op, (Elementwise, *SHAPED)):
-            raise LutraError("nothing quantises the model's input before this operator", node.loc,
-                             "say what the hardware is fed: input_range=(lo, hi) and input_scale=what one is worth")
-    raise LutraError("nothing in the model is quantised", "model", "export the model with Quant nodes")
-
-
-def _stream_order(path: list[Node], shape: tuple[int, ...]) -> tuple[Array, tuple[int, ...]]:
-    """Position in the stream for each element of a source tensor, and the stream's shape: as the first unit reads it,
-    channels last, so that nothing has to be reordered.
-    """
-    index = np.arange(int(np.prod(shape, dtype=np.int64))).reshape(shape)
-    for node in path:
-        match node.op:
-            case Reshape() | src.Permute():
-                index = _moved(node.op, index)
-            case src.Conv() | src.MaxPool() | src.Pad() if index.ndim in (2, 3):
-                index = np.moveaxis(index, 0, -1)
-                break
-            case Elementwise():
-                continue
-            case _:
-                break
-    frame = index.shape if index.ndim < 3 or index.shape[-1] > 0 else (index.size,)
-    position = np.empty(index.size, np.int64)
-    position[index.ravel()] = np.arange(index.size)
-    return position.reshape(shape), frame if frame else (1,)

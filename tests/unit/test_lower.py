@@ -8,7 +8,8 @@ from lutra import LutraError
 from lutra.ir import Range
 from lutra.ops import source as s
 from lutra.ops.source import real
-from lutra.rules.lower import InputFormat, lower
+from lutra.rules.entry import InputFormat
+from lutra.rules.lower import lower
 
 PIXELS = InputFormat(Range(0, 255), 1 / 255)
 

@@ -1,0 +1,98 @@
+"""The input's end: what the host does before the hardware, and in which order the hardware is fed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lutra.errors import LutraError
+from lutra.ir import REAL, Array, Constant, Graph, Input, Node, Op, Range, Tensor
+from lutra.ops import source as src
+from lutra.ops.reshape.op import Reshape
+from lutra.ops.source import Elementwise, real
+from lutra.rules.ends import InputEnd
+from lutra.rules.integers import grid
+from lutra.rules.view import View
+
+SHAPED = (Reshape, src.Permute)
+
+
+@dataclass(frozen=True)
+class InputFormat:
+    """What the hardware is fed: integers in `range`, each worth `scale`."""
+
+    range: Range
+    scale: float
+
+
+def input_end(path: list[Node], given: InputFormat | None) -> tuple[int, InputEnd]:
+    """How many source nodes the host does, and the input's end."""
+    source = path[0].args[0].out if path else None
+    if source is None:
+        raise LutraError("the model has no operators", "model", "give a model with at least one quantised layer")
+    if given is not None:
+        order, shape = _stream_order(path, source.shape)
+        return 0, InputEnd(None, real(given.scale), real(0.0), given.range, Constant(order), shape, source.shape)
+    count = _host_quantises(path)
+    op = path[count - 1].op
+    assert isinstance(op, Elementwise)
+    tensor = path[count - 1].out
+    order, shape = _stream_order(path[count:], tensor.shape)
+    seed = View(Node(Input("x", Tensor(shape, Range(0, 1)))), order).extended(op, path[count - 1].loc)
+    scale, offset = grid(seed.chain[0])
+    reach = seed.chain[0].apply(np.array([[-1e300], [1e300]]))
+    ends = np.rint((reach - offset) / scale).astype(np.int64)
+    step = 2 if isinstance(op, src.BipolarQuant) or (isinstance(op, src.Quant) and op.codes.bipolar) else 1
+    host = ops_graph([(n.op, n.loc) for n in path[:count]], source.shape)
+    return count, InputEnd(host, real(scale), real(offset), Range(int(ends.min()), int(ends.max()), step),
+                           Constant(order), seed.node.out.shape, source.shape)
+
+
+def _host_quantises(path: list[Node]) -> int:
+    """How many nodes from the input on end with the model's own input quantiser; LutraError where there is none."""
+    for i, node in enumerate(path):
+        if isinstance(node.op, Elementwise) and node.op.finite:
+            return i + 1
+        if not isinstance(node.op, (Elementwise, *SHAPED)):
+            raise LutraError("nothing quantises the model's input before this operator", node.loc,
+                             "say what the hardware is fed: input_range=(lo, hi) and input_scale=what one is worth")
+    raise LutraError("nothing in the model is quantised", "model", "export the model with Quant nodes")
+
+
+def _stream_order(path: list[Node], shape: tuple[int, ...]) -> tuple[Array, tuple[int, ...]]:
+    """Position in the stream for each element of a source tensor, and the stream's shape: as the first unit reads it,
+    channels last, so that nothing has to be reordered.
+    """
+    index = np.arange(int(np.prod(shape, dtype=np.int64))).reshape(shape)
+    for node in path:
+        match node.op:
+            case Reshape() | src.Permute():
+                index = moved(node.op, index)
+            case src.Conv() | src.MaxPool() | src.Pad() if index.ndim in (2, 3):
+                index = np.moveaxis(index, 0, -1)
+                break
+            case Elementwise():
+                continue
+            case _:
+                break
+    frame = index.shape if index.ndim < 3 or index.shape[-1] > 0 else (index.size,)
+    position = np.empty(index.size, np.int64)
+    position[index.ravel()] = np.arange(index.size)
+    return position.reshape(shape), frame if frame else (1,)
+
+
+def moved(op: Op, index: Array) -> Array:
+    """An index array after a reshape or transposition of its tensor."""
+    (after,) = op.evaluate(index[None])
+    return np.asarray(after)
+
+
+def ops_graph(ops: list[tuple[Op, str]], shape: tuple[int, ...]) -> Graph | None:
+    """A chain of source operations on a real tensor; None where there are none."""
+    if not ops:
+        return None
+    first = node = Node(Input("y", Tensor(shape, REAL)))
+    for op, loc in ops:
+        node = Node(op, (node,), loc)
+    return Graph((first,), (node,))
