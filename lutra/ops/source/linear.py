@@ -82,12 +82,12 @@ class Conv(SourceOp):
         padded = pad(np.asarray(x, dtype=np.float64), (0, *self.before), (0, *self.after), 0.0)
         view = windows(padded, self.kernel, self.stride, self.dilation)  # (N, C, *out, *kernel)
         axes = len(self.kernel)
-        rows = np.moveaxis(view, 1, 1 + axes)  # (N, *out, C, *kernel)
-        m, c = self.weights.shape[:2]
+        out = view.shape[2 : 2 + axes]
+        columns = np.moveaxis(view, range(2, 2 + axes), range(-axes, 0))  # pixels last: long runs to copy
+        m, c = self.weights.shape[0] // self.groups, self.weights.shape[1]
         results = []
         for g in range(self.groups):
-            part = rows[(slice(None),) * (1 + axes) + (slice(g * c, (g + 1) * c),)]
-            weights = self.weights.array[g * m // self.groups : (g + 1) * m // self.groups]
-            flat = part.reshape(*part.shape[: 1 + axes], weights[0].size)
-            results.append(flat @ weights.reshape(len(weights), -1).T)
-        return np.ascontiguousarray(np.moveaxis(np.concatenate(results, axis=-1), -1, 1))
+            weights = self.weights.array[g * m : (g + 1) * m].reshape(m, -1)
+            part = columns[:, g * c : (g + 1) * c].reshape(len(x), weights.shape[1], int(np.prod(out)))
+            results.append(weights @ part)
+        return np.concatenate(results, axis=1).reshape(len(x), m * self.groups, *out)

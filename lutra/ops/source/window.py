@@ -9,7 +9,7 @@ import numpy as np
 from lutra.errors import LutraError
 from lutra.ir import Array
 
-CHUNK = 1 << 24  # elements of a window matrix at a time: 128 MiB in double precision
+CHUNK = 1 << 20  # elements of a window matrix at a time: 8 MiB in double precision, which stays in the cache
 
 
 def out_size(size: Sequence[int], kernel: Sequence[int], stride: Sequence[int], before: Sequence[int],
