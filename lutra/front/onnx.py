@@ -58,7 +58,7 @@ def _start(port: Port) -> Stream:
     except LutraError as e:
         raise LutraError(e.what, f"input {shown(port.name)}", e.hint) from e
     node = Node(Input(port.name, Tensor(shape[batch:], REAL)), (), f"input {shown(port.name)}")
-    return Stream(node, shape[:batch])
+    return Stream(node, shape[:batch], port.shape[0] is None)
 
 
 def _output(name: str, value: Value) -> Stream:

@@ -33,7 +33,7 @@ def _flatten(call: Call) -> Stream:
     if not -len(shape) <= axis <= len(shape):
         raise LutraError(f"axis {axis} does not exist in {len(shape)} axes", hint="flatten from axis 1")
     axis += len(shape) if axis < 0 else 0
-    if axis < len(call.stream.batch):
+    if axis == 0 and call.stream.dynamic:  # a fixed batch of 1 stays what it is, as Keras writes it
         raise LutraError(f"axis {axis} is the batch axis, and flattening from it mixes the frames of a batch",
                          hint="flatten from axis 1")
     head, tail = (int(np.prod(s, dtype=np.int64)) for s in (shape[:axis], shape[axis:]))

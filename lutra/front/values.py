@@ -29,6 +29,7 @@ class Stream:
 
     node: Node
     batch: tuple[int, ...]
+    dynamic: bool = False
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -129,7 +130,7 @@ class Call:
         source = on or self.stream
         node = Node(op, (source.node,), self.loc)
         check_size(node.out.shape)
-        return Stream(node, source.batch)
+        return Stream(node, source.batch, source.dynamic)
 
 
 def check_size(shape: tuple[int, ...]) -> None:
