@@ -67,10 +67,13 @@ def lookup(table: Array, x: Range) -> Callable[[Array], Array]:
     exact = np.abs(table).max(initial=0) < 2**24
     flat = np.ascontiguousarray(table.astype(np.float32 if exact else np.float64)).reshape(-1)
     base = np.arange(len(table)) * table.shape[1] - x.lo
+    shared = len(table) == 1
 
     def run(values: Array) -> Array:
-        taken: Array = flat.take(values.astype(np.intp) + base)
-        return taken
+        index = values if values.dtype.kind in "iu" else values.astype(np.intp)
+        if not (shared and x.lo == 0):
+            index = index + (-x.lo if shared else base)
+        return flat.take(index, mode="wrap")  # indices are in the table; "wrap" is the mode that does not copy them
 
     return run
 

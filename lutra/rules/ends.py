@@ -9,6 +9,7 @@ import numpy as np
 from lutra.errors import LutraError
 from lutra.ir import Array, Constant, Graph, Range
 
+EXACT = 1 << 15  # integers below it, times a scale, are told apart in single precision to a hundredth of a step
 OFF_STEP = 0.01  # of a step: single precision of an integer below 2**16 times its scale is nearer than this
 
 
@@ -36,7 +37,7 @@ class InputEnd:
                              f"give an array of shape (N, {', '.join(map(str, self.source_shape))})")
         if x.dtype.kind in "iub" and self.host is None:
             return x.astype(np.float64) * float(self.scale.array)
-        return x.astype(np.float64)
+        return np.asarray(x, np.float64)
 
     def integers(self, x: Array) -> Array:
         """The integers (N, *shape) that the hardware is fed, from frames in the source's layout; LutraError for values
@@ -44,19 +45,27 @@ class InputEnd:
         """
         if x.dtype.kind in "iub" and self.host is None and x.shape[1:] == self.source_shape:
             return self._placed(self._checked(x))
-        value = self.real(x)
         if self.host is not None:
-            value = self.host.evaluate(value)[self.host.outputs[0]]
-            placed = self._placed(value)
-            return self._checked(np.rint((placed - self.offset.array) / self.scale.array))
-        steps = value / self.scale.array
-        whole = np.rint(steps)
-        if not np.abs(steps - whole).max(initial=0.0) <= OFF_STEP:
-            worst = float(value.ravel()[np.nanargmax(np.abs(steps - whole).ravel())])
-            scale = float(self.scale.array)
+            value = self.host.evaluate(self.real(x))[self.host.outputs[0]]
+            return self._checked(np.rint((self._placed(value) - self.offset.array) / self.scale.array))
+        return self._placed(self._checked(self._nearest(x)))
+
+    def _nearest(self, x: Array) -> Array:
+        """Integers of real frames, in single precision where that tells the integers apart."""
+        if x.shape[1:] == self.source_shape and x.dtype.kind == "f" and self.range.largest < EXACT:
+            value = np.asarray(x, np.float32)
+        else:
+            value = self.real(x)
+        scale = float(self.scale.array)
+        steps = value * value.dtype.type(1 / scale)
+        whole: Array = np.rint(steps)
+        with np.errstate(invalid="ignore"):  # inf - inf is not a number, which is refused below
+            steps -= whole
+        if not max(steps.max(initial=0.0), -steps.min(initial=0.0)) <= OFF_STEP:
+            worst = float(x.ravel()[(~(np.abs(steps) <= OFF_STEP)).ravel().argmax()])
             raise LutraError(f"the value {worst:g} is no multiple of the input scale {scale:g}", "input",
                              "round the data to the scale first, or pass the integers themselves as an integer array")
-        return self._placed(self._checked(whole))
+        return whole
 
     def _checked(self, values: Array) -> Array:
         if values.size and not self.range.holds(values):

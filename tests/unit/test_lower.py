@@ -144,3 +144,12 @@ def test_values_that_no_integer_stands_for(rng):
         low.input.integers(np.full((1, 4), 256))
     with pytest.raises(LutraError, match="shape"):
         low.input.integers(np.zeros((1, 5)))
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_values_that_are_no_numbers(rng, kind, value):
+    w, q = weights(rng, (4, 3), 0.5, 4)
+    low = lower(network((4,), s.MatMul(w, q)), InputFormat(Range(0, 255), 1 / 255), "xc7")
+    with pytest.raises(LutraError, match=str(value)):
+        low.input.integers(np.full((1, 4), value, kind))
