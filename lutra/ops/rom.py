@@ -1,4 +1,4 @@
-"""Where constants live, and how much memory that takes."""
+"""Where constants and buffers live, and how much memory that takes."""
 
 from __future__ import annotations
 
@@ -35,3 +35,18 @@ def lut_bits(depth: int, width: int, family: str) -> float:
     """LUTs of a constant memory in logic: one for 64 words (16 on ECP5) of each bit, and its multiplexers."""
     words = 16 if family == "ecp5" else 64
     return 0.0 if depth == 1 else width * ceil(depth / words)
+
+
+def lut_ram(depth: int, width: int, family: str) -> dict[str, float]:
+    """Features of a memory with a port to write and one to read in LUTs: the LUTs that hold it, as synthesis counts
+    them (`lutra.synth.report`), and between the banks of a deep one the multiplexers and the choice of the written.
+
+    Xilinx: RAM32M, 4 LUTs for 6 bits of 32 words, or RAM64M, 4 for 3 bits of 64 (UG474); ECP5: DPR16X4, 6 LUTs for 4
+    bits of 16 words.
+    """
+    if family == "ecp5":
+        banks, luts = ceil(depth / 16), 6 * ceil(width / 4)
+    else:
+        banks, luts = ceil(depth / 64), 4 * ceil(width / (6 if depth <= 32 else 3))
+    return {"lut.ram": float(banks * luts), "lut.ram_mux": float(width * (banks - 1)),
+            "lut.ram_bank": float(banks if banks > 1 else 0)}

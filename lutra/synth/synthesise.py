@@ -90,14 +90,11 @@ def run_yosys(folder: Path, files: Mapping[str, str], script: str) -> str:
 
 
 def read_script(files: Mapping[str, str], top: str) -> str:
-    """The commands that read a design's files, in their order.
-
-    Modules wait for their parameters, as a default has no memory file. A constant memory in LUTs is "distributed" to
-    vendor tools and "logic" to Yosys.
+    """The commands that read a design's files, in their order; modules wait for their parameters, as a default has no
+    memory file.
     """
     names = " ".join(name for name in files if name.endswith(".sv"))
-    constant = 'setattr -unset ram_style -set rom_style "logic" a:rom_style=distributed'
-    return f"read_verilog -sv -defer {names}\nhierarchy -top {top}\n{constant}\n"
+    return f"read_verilog -sv -defer {names}\nhierarchy -top {top}\n"
 
 
 def _flat(files: Mapping[str, str]) -> list[str]:

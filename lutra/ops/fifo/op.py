@@ -12,7 +12,7 @@ from lutra.hw.netlist import Block
 from lutra.ir import Array, Node, Tensor
 from lutra.ops.base import Cost, Fold, Loop, Unit, check_fold, divisors
 from lutra.ops.cost import estimate
-from lutra.ops.rom import blocks, in_block, lut_bits
+from lutra.ops.rom import blocks, in_block, lut_ram
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -70,11 +70,11 @@ class Fifo(Unit):
         """Registers, counters, and the memory as LUT RAM words of each bit or as block RAMs."""
         width = self.lanes(fold, x)[0] * x.range.bits
         if self.depth <= 2:
-            return {"one": 1.0, "slice": float(width * self.depth), "slice_mux": float(width * (self.depth - 1))}
+            return {"one": 1.0, "ff.slice": float(width * self.depth), "lut.slice": float(width * (self.depth - 1))}
         counters = {"one": 1.0, "counter": float(self.depth.bit_length())}
         if self.in_block(fold, x):
             return counters | {"ff.block_out": float(width), "bram": float(blocks(self.depth, width, family))}
-        return counters | {"ff.out": float(width), "lut.memory": lut_ram(self.depth - 1, width, family)}
+        return counters | {"ff.out": float(width)} | lut_ram(self.depth - 1, width, family)
 
     def cost(self, fold: Fold, x: Tensor, family: str) -> Cost:
         """From `features`, by coefficients fitted to synthesis."""
@@ -89,8 +89,3 @@ class Fifo(Unit):
 
         depths = st.sampled_from((1, 2, 3, 4, 5, 7, 16, 33, 600))
         return st.builds(lambda x, d: Node(cls(d), (x,)), inputs((1, 2, 6, 10)), depths)
-
-
-def lut_ram(depth: int, width: int, family: str) -> float:
-    """Bits of width times blocks of words of a memory in LUT RAM: 64 words (16 on ECP5) a LUT RAM cell."""
-    return max(lut_bits(depth, width, family), float(width))

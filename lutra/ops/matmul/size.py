@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lutra.ir import Range
 from lutra.ops.base import Fold
-from lutra.ops.rom import blocks, in_block, lut_bits
+from lutra.ops.rom import blocks, in_block, lut_bits, lut_ram
 
 
 def log2_up(n: int) -> int:
@@ -12,17 +12,33 @@ def log2_up(n: int) -> int:
     return (n - 1).bit_length()
 
 
-def depth_of_popcount(lanes: int) -> int:
-    """Registers of `lutra_popcount`."""
-    groups = -(-lanes // 3)
-    if groups <= 4:
-        return 1 + log2_up(groups)
-    return 3 + log2_up(-(-groups // 6))
+def depth_of_count(bits: int) -> int:
+    """Registers of `lutra_count_ones`."""
+    return 0 if bits <= 1 else 1 if bits <= 6 else 1 + log2_up((bits + 7) // 7)
 
 
-def depth_of_dot(simd: int, xbits: int, wbits: int) -> int:
-    """Registers of `lutra_dot`: a popcount, the weighed sum over bits of x, the one over bits of w."""
-    return depth_of_popcount(simd) + (log2_up(xbits) if simd > 1 else 0) + log2_up(wbits)
+def ones_and_twos(lanes: int, bipolar: bool) -> tuple[int, int]:
+    """Bits of weight 1 and of weight 2 after the first level of `lutra_agree` or `lutra_meet`."""
+    if not bipolar:
+        return -(-lanes // 3), -(-lanes // 3)
+    groups = lanes // 3
+    parities = lanes - 2 * groups
+    second = -(-parities // 3)
+    return second, groups + min(second, parities - second)
+
+
+def depth_of_popcount(lanes: int, bipolar: bool) -> int:
+    """Registers of `lutra_agree` or `lutra_meet`."""
+    ones, twos = ones_and_twos(lanes, bipolar)
+    if ones == 1 and twos <= 1:
+        return 1
+    return 2 + max(depth_of_count(ones), depth_of_count(twos - 1))
+
+
+def depth_of_dot(simd: int, xbits: int, wbits: int, bipolar: bool) -> int:
+    """Registers from a slot to its dot product: buffer and memory, parities, `lutra_dot`."""
+    count = depth_of_popcount(simd, bipolar) + (log2_up(xbits) if simd > 1 else 0) + log2_up(wbits)
+    return 2 + bipolar + count
 
 
 def sum_bits(count: int, width: int) -> tuple[int, int]:
@@ -35,17 +51,27 @@ def sum_bits(count: int, width: int) -> tuple[int, int]:
     return adders, registers
 
 
-def popcount_bits(lanes: int) -> tuple[int, int, int]:
-    """6-input functions, adder bits and register bits of `lutra_popcount`."""
-    groups = -(-lanes // 3)
-    first = groups if lanes == 1 else 2 * groups
-    if groups <= 4:
-        adders, registers = sum_bits(groups, 2) if groups > 1 else (0, 0)
-        return first, adders, registers + first
-    counters = -(-groups // 6)
+def count_bits(bits: int) -> tuple[int, int, int]:
+    """6-input functions, adder bits and register bits of `lutra_count_ones`."""
+    if bits <= 1:
+        return 0, 0, 0
+    counters = 1 if bits <= 6 else (bits + 7) // 7
+    functions = 2 if bits <= 3 else 3 * counters
+    carries = max(0, bits - 6 * counters)
     adders, registers = sum_bits(counters, 3)
-    total = (lanes).bit_length()
-    return first + 6 * counters, 2 * adders + total - 1, 2 * registers + 6 * counters + first + total
+    return functions, adders, registers + functions + carries
+
+
+def popcount_bits(lanes: int, bipolar: bool) -> tuple[int, int, int]:
+    """6-input functions, adder bits and register bits of `lutra_agree` or `lutra_meet`."""
+    ones, twos = ones_and_twos(lanes, bipolar)
+    first = ones + twos - (lanes == 1 and not bipolar)
+    if ones == 1 and twos <= 1:
+        return first, 0, first
+    low, high = count_bits(ones), count_bits(twos - 1)
+    late = abs(depth_of_count(ones) - depth_of_count(twos - 1)) + max(depth_of_count(ones), depth_of_count(twos - 1))
+    total = lanes.bit_length()
+    return first + low[0] + high[0], low[1] + high[1] + total - 1, first + low[2] + high[2] + late + total
 
 
 def weigh_bits(planes: int, width: int) -> tuple[int, int]:
@@ -65,12 +91,12 @@ def features(
 ) -> dict[str, float]:
     """Terms of the cost, each proportional to what it costs.
 
-    count: functions of up to six inputs in popcounts; add: bits of adders in the trees; acc: accumulator bits; weights,
-    bias: LUTs of constant memories; replay: LUTs of the buffer; out: bits of the output register or slice; control:
+    count: functions of up to six inputs in popcounts; parities: those of x that all rows share; add: bits of adders in the trees; acc: accumulator bits; weights,
+    bias: LUTs of constant memories; ram*: the replay buffer; out: bits of the output register or slice; control:
     counter bits; unit: 1. ff.*: registers of each.
     """
     simd, pe = fold.simd, fold.pe
-    one = popcount_bits(simd)
+    one = popcount_bits(simd, w.bipolar)
     row = simd.bit_length() + x.bits
     over_x = weigh_bits(x.bits, simd.bit_length()) if simd > 1 else (0, 0)
     over_w = weigh_bits(w.bits, row)
@@ -79,21 +105,23 @@ def features(
     block = in_block(fold, depth, width)
     control = log2_up(depth) + log2_up(sf) + 1
     kept = simd * x.bits
-    return {
+    parities = (simd // 3, ones_and_twos(simd, True)[0]) if w.bipolar else (0, 0)
+    replay = lut_ram(sf, kept, family) if nf > 1 and sf > 1 else {}
+    return replay | {
         "lut.count": pe * planes * one[0],
         "lut.add": pe * (planes * one[1] + w.bits * over_x[0] + over_w[0]),
         "lut.acc": pe * y.bits if sf > 1 or biased else 0,
         "lut.weights": 0 if block else lut_bits(depth, width, family),
         "lut.bias": lut_bits(nf, pe * y.bits, family) if biased else 0,
-        "lut.replay": kept * -(-sf // (16 if family == "ecp5" else 32)) if nf > 1 and sf > 1 else 0,
         "lut.slice": 0 if sf > 1 else pe * y.bits,
         "lut.control": control,
         "unit": 1,
         "ff.tree": pe * (planes * one[2] + w.bits * over_x[1] + over_w[1]),
         "ff.acc": pe * y.bits * 2,
         "ff.weights": 0 if block or depth == 1 else width,
-        "ff.x": kept * (1 if nf > 1 and sf > 1 else 2),
-        "ff.control": 2 * control + 3 * (2 + depth_of_dot(simd, x.bits, w.bits)),
+        "lut.parities": sum(parities) * x.bits,
+        "ff.x": kept * (1 if nf > 1 and sf > 1 else 2) + (kept + sum(parities) * x.bits if w.bipolar else 0),
+        "ff.control": 2 * control + 3 * depth_of_dot(simd, x.bits, w.bits, w.bipolar),
         "ff.bias": pe * y.bits if biased and nf > 1 else 0,
         "bram": blocks(depth, width, family) if block else 0,
     }

@@ -12,7 +12,7 @@ from lutra.hw.netlist import Block
 from lutra.ir import Array, Node, Tensor
 from lutra.ops.base import Cost, Fold, Loop, Unit, check_fold, divisors
 from lutra.ops.cost import estimate
-from lutra.ops.fifo.op import lut_ram
+from lutra.ops.rom import lut_ram
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -70,9 +70,9 @@ class MaxReduce(Unit):
         """Comparators, the register slice, what was largest so far (register or LUT RAM), counters."""
         lanes = self.lanes(fold, x)[0]
         width, words = lanes * x.range.bits, x.channels // self.window // lanes
-        memory = lut_ram(words, width, family) if words > 1 else 0.0
-        return {"one": 1.0, "slice": float(width), "lut.compare": float(width), "lanes": float(lanes),
-                "lut.memory": memory, "counter": float(self.window.bit_length() + words.bit_length())}
+        memory = lut_ram(words, width, family) if words > 1 else {"one_word": float(width)}
+        return memory | {"one": 1.0, "slice": float(width), "lut.compare": float(width), "lanes": float(lanes),
+                         "counter": float(self.window.bit_length() + words.bit_length())}
 
     def cost(self, fold: Fold, x: Tensor, family: str) -> Cost:
         """From `features`, by coefficients fitted to synthesis."""

@@ -1,0 +1,213 @@
+"""Configurations of every unit, drawn at random: what the cost model is fitted to, and what it is tested on.
+
+A draw is a function of its seed. Shapes and widths are those of quantised networks; sizes are such that a synthesis run
+takes seconds.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lutra.ir import Array, Constant, Input, Node, Range, Tensor
+from lutra.ops.argmax.op import ArgMax
+from lutra.ops.base import Fold, Unit, divisors
+from lutra.ops.fifo.op import Fifo
+from lutra.ops.matmul.op import MatMul
+from lutra.ops.maxreduce.op import MaxReduce
+from lutra.ops.pad.op import Pad
+from lutra.ops.rescale.op import Rescale
+from lutra.ops.table.op import Table
+from lutra.ops.threshold.op import Threshold
+from lutra.ops.width.op import Width
+from lutra.ops.window.op import Window
+from lutra.synth import Resources, synthesise_block
+from lutra.tools.cache import Cache
+
+LANE_BITS = 600  # most products of bits in a MatMul, and a bound for the others' words
+Draw = Callable[[np.random.Generator], tuple[Unit, Tensor, Fold]]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A configuration and what synthesis made of it."""
+
+    op: str
+    unit: Unit
+    x: Tensor
+    fold: Fold
+    found: Resources
+
+    def features(self, family: str) -> dict[str, float]:
+        """The structural terms that the cost model weighs."""
+        return self.unit.features(self.fold, self.x, family)  # type: ignore[attr-defined]
+
+
+def measure(op: str, family: str, seed: int, count: int, cache: Cache) -> list[Sample]:
+    """`count` synthesised draws of an operator."""
+    draws = [DRAWS[op](np.random.default_rng([seed, i, *op.encode()])) for i in range(count)]
+    blocks = [unit.block(fold, x) for unit, x, fold in draws]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        found = list(pool.map(lambda block: synthesise_block(block, family, cache), blocks))
+    return [Sample(op, *draw, resources) for draw, resources in zip(draws, found, strict=True)]
+
+
+def cache() -> Cache:
+    """Where synthesis results of the benchmarks are kept."""
+    return Cache(Path(__file__).resolve().parents[1] / ".cache" / "cost")
+
+
+def pick(rng: np.random.Generator, values: tuple[int, ...]) -> int:
+    return int(values[rng.integers(len(values))])
+
+
+def integers(rng: np.random.Generator) -> Range:
+    """What an activation carries: bipolar, unsigned or signed, mostly narrow."""
+    bits = pick(rng, (1, 1, 2, 2, 3, 4, 4, 5, 6, 8))
+    match pick(rng, (0, 1, 1, 2)):
+        case 0:
+            return Range(-1, 1, 2)
+        case 1:
+            return Range(0, 2**bits - 1)
+        case _:
+            return Range(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if bits > 1 else Range(-1, 1, 2)
+
+
+def sums(rng: np.random.Generator) -> Range:
+    """What an accumulator carries."""
+    if rng.random() < 0.4:
+        n = pick(rng, (64, 100, 256, 500, 784))
+        return Range(-n, n, 2)
+    bits = pick(rng, (6, 8, 10, 12, 14))
+    return Range(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+
+
+def weights(rng: np.random.Generator, shape: tuple[int, int]) -> Array:
+    bits = pick(rng, (1, 1, 1, 2, 2, 3, 4, 6, 8))
+    if bits == 1:
+        return rng.choice([-1, 1], shape)
+    top = 2 ** (bits - 1) - 1
+    return np.clip(np.rint(rng.normal(0, top / 2, shape)), -top, top).astype(np.int64)
+
+
+def matmul(rng: np.random.Generator) -> tuple[Unit, Tensor, Fold]:
+    rows = pick(rng, (10, 16, 24, 32, 64, 64, 96, 128, 256))
+    columns = pick(rng, (16, 27, 32, 49, 64, 64, 72, 100, 128, 256, 288, 512, 576))
+    x, w = integers(rng), weights(rng, (rows, columns))
+    unit = MatMul(Constant(w))
+    most = LANE_BITS // (x.bits * unit.coding.bits)
+    folds = [(p, q) for p in divisors(rows) for q in divisors(columns) if p * q <= max(most, 1)]
+    size = rng.uniform(0, np.log(max(p * q for p, q in folds)))
+    near = sorted(folds, key=lambda f: abs(np.log(f[0] * f[1]) - size))[:6]
+    p, q = near[rng.integers(len(near))]
+    ram = ("auto", "auto", "lut", "block")[rng.integers(4)]
+    if ram == "lut" and rows * columns * unit.coding.bits > 2**15:
+        ram = "auto"  # hours of synthesis that no plan would choose
+    return unit, Tensor((columns,), x), Fold(p, q, ram)
+
+
+def by_channel(rng: np.random.Generator, most: int = 128) -> tuple[int, int]:
+    """Channels, and lanes that divide them."""
+    channels = pick(rng, (8, 10, 16, 32, 48, 64, 64, 128, 256))
+    lanes = [d for d in divisors(channels) if d <= most]
+    return channels, pick(rng, tuple(lanes))
+
+
+def threshold(rng: np.random.Generator) -> tuple[Unit, Tensor, Fold]:
+    channels, pe = by_channel(rng, 32)
+    x = sums(rng)
+    steps = min(2 ** pick(rng, (1, 1, 2, 2, 3, 4)) - 1, x.levels - 1)
+    rows = channels if rng.random() < 0.85 else 1
+    values = np.sort(rng.integers(x.lo, x.hi + 1, (rows, steps)), axis=1)
+    falling = rng.random(rows) < (0.5 if rng.random() < 0.3 else 0.0)
+    bipolar = steps == 1 and rng.random() < 0.5
+    unit = Threshold(Constant(values), -1 if bipolar else 0, 2 if bipolar else 1, Constant(falling))
+    return unit, Tensor((channels,), x), Fold(pe=pe, ram=("auto", "lut")[rng.integers(2)])
+
+
+def rescale(rng: np.random.Generator) -> tuple[Unit, Tensor, Fold]:
+    channels, pe = by_channel(rng, 16)
+    x, rows = sums(rng), channels if rng.random() < 0.6 else 1
+    mul = rng.integers(1, 2 ** pick(rng, (1, 4, 6, 8)), rows) * rng.choice([1, 1, -1])
+    add = rng.integers(-(2**8), 2**8, rows) * int(rng.random() < 0.7)
+    bits = pick(rng, (2, 4, 6, 8))
+    lo, hi = ((0, 2**bits - 1), (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1))[rng.integers(2)]
+    unit = Rescale(Constant(mul), Constant(add), pick(rng, (0, 2, 4, 8)), bool(rng.random() < 0.5), lo, hi)
+    return unit, Tensor((channels,), x), Fold(pe=pe)
+
+
+def table(rng: np.random.Generator) -> tuple[Unit, Tensor, Fold]:
+    channels, pe = by_channel(rng, 16)
+    bits = pick(rng, (2, 3, 4, 5, 6, 8))
+    x = (Range(0, 2**bits - 1), Range(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1))[rng.integers(2)]
+    rows = channels if rng.random() < 0.4 and channels * x.levels <= 4096 else 1
+    out = pick(rng, (1, 2, 4, 8))
+    unit = Table(Constant(rng.integers(0, 2**out, (rows, x.levels))), x)
+    return unit, Tensor((channels,), x), Fold(pe=pe)
+
+
+def image(rng: np.random.Generator, x: Range | None = None) -> tuple[Tensor, int]:
+    """A feature map, and lanes."""
+    channels, lanes = by_channel(rng, 64)
+    size = pick(rng, (5, 8, 10, 12, 14, 16, 28, 32))
+    elem = x or integers(rng)
+    while lanes * elem.bits > LANE_BITS // 2:
+        lanes = max(d for d in divisors(channels) if d < lanes)
+    return Tensor((size, size if rng.random() < 0.8 else 2 * size, channels), elem), lanes
+
+
+def pad(rng: np.random.Generator) -> tuple[Unit, Tensor, Fold]:
+    x, lanes = image(rng)
+    before, after = ((1, 1), (1, 1)) if rng.random() < 0.7 else ((0, 2), (1, 0))
+    return Pad(before, after, x.range.lo if rng.random() < 0.5 or not x.range.holds(np.zeros(1, int)) else 0), x, Fold(
+        simd=lanes, pe=lanes)
+
+
+def window(rng: np.random.Generator) -> tuple[Unit, Tensor, Fold]:
+    x, lanes = image(rng)
+    k = pick(rng, (2, 3, 3, 3, 5))
+    stride = pick(rng, (1, 1, 2)) if k > 2 else 2
+    return Window((k, k), (stride, stride)), x, Fold(simd=lanes, pe=lanes)
+
+
+def maxreduce(rng: np.random.Generator) -> tuple[Unit, Tensor, Fold]:
+    channels, lanes = by_channel(rng, 64)
+    window = pick(rng, (4, 4, 9))
+    return MaxReduce(window), Tensor((4, 4, window * channels), integers(rng)), Fold(simd=lanes, pe=lanes)
+
+
+def argmax(rng: np.random.Generator) -> tuple[Unit, Tensor, Fold]:
+    channels = pick(rng, (2, 10, 16, 24, 32, 100))
+    lanes = pick(rng, tuple(d for d in divisors(channels) if d <= 16))
+    return ArgMax(), Tensor((channels,), sums(rng)), Fold(simd=lanes)
+
+
+def width(rng: np.random.Generator) -> tuple[Unit, Tensor, Fold]:
+    channels = pick(rng, (12, 16, 32, 48, 64, 96, 128, 256, 576))
+    x = integers(rng)
+    fits = tuple(d for d in divisors(channels) if d * x.bits <= LANE_BITS)
+    simd, pe = pick(rng, fits), pick(rng, fits)
+    return Width(), Tensor((4, channels), x), Fold(pe=pe if pe != simd else channels // simd, simd=simd)
+
+
+def fifo(rng: np.random.Generator) -> tuple[Unit, Tensor, Fold]:
+    x = integers(rng)
+    lanes = pick(rng, (1, 2, 4, 8, 16, 32, 64))
+    depth = pick(rng, (2, 2, 3, 4, 8, 16, 32, 50, 64, 100, 200, 500, 1000))
+    return Fifo(depth), Tensor((4, 64), x), Fold(lanes, lanes)
+
+
+DRAWS: dict[str, Draw] = {
+    "matmul": matmul, "threshold": threshold, "rescale": rescale, "table": table, "pad": pad, "window": window,
+    "maxreduce": maxreduce, "argmax": argmax, "width": width, "fifo": fifo,
+}
+
+
+def operators() -> Iterator[str]:
+    """All operators that have draws."""
+    yield from DRAWS
