@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -13,6 +13,7 @@ from lutra.ops.width.op import Width
 from lutra.plan.names import pipeline, unit_of
 
 RESOURCES = ("lut", "ff", "bram", "dsp")
+RAMS = ("auto", "lut", "block")  # lanes and cycles do not depend on it; "auto" stays where the others are no better
 
 
 def vector(cost: Cost) -> list[float]:
@@ -82,13 +83,15 @@ def chain(graph: Graph, family: str) -> Chain:
 
 
 def layer(node: Node, family: str) -> Layer:
-    """The folds of a unit; those that another one with the same lanes beats or equals in everything are left out."""
+    """The folds of a unit with every place for its memories; those that another one with the same lanes beats or
+    equals in everything are left out.
+    """
     unit, x = unit_of(node), node.args[0].out
-    folds = unit.folds(x)
-    lanes = np.array([unit.lanes(f, x) for f in folds])
-    cycles = np.array([unit.cycles(f, x) for f in folds])
+    folds = tuple(replace(f, ram=ram) for f in unit.folds(x) for ram in RAMS)
+    lanes = np.array([unit.lanes(f, x) for f in folds[:: len(RAMS)]])
+    cycles = np.array([unit.cycles(f, x) for f in folds[:: len(RAMS)]])
     costs = np.array([vector(unit.cost(f, x, family)) for f in folds])
-    return _undominated(Layer(folds, lanes, cycles, costs))
+    return _undominated(Layer(folds, lanes.repeat(len(RAMS), 0), cycles.repeat(len(RAMS)), costs))
 
 
 def _undominated(every: Layer) -> Layer:

@@ -12,13 +12,11 @@ from typing import Any
 from lutra.errors import LutraError
 from lutra.ir import Graph, Node
 from lutra.ops.base import Fold
-from lutra.plan.candidates import layer
+from lutra.plan.candidates import RAMS, layer
 from lutra.plan.devices import Device
 from lutra.plan.goals import planned, prices
 from lutra.plan.names import layer_names, pipeline, unit_of
 from lutra.plan.plan import Plan
-
-RAMS = ("auto", "lut", "block")
 
 
 def by_hand(graph: Graph, device: Device, clock_mhz: float, spec: Mapping[str, Any] | str | PathLike[str]) -> Plan:

@@ -1,0 +1,217 @@
+"""Plans for a rate, for a budget and by hand: what they hold, and what is refused in which words."""
+
+import json
+from dataclasses import FrozenInstanceError, replace
+from itertools import product
+
+import numpy as np
+import pytest
+
+from lutra.errors import LutraError
+from lutra.ir import REAL, Constant, Graph, Input, Node, Range, Tensor
+from lutra.ops.base import Fold
+from lutra.ops.matmul.op import MatMul
+from lutra.ops.reshape.op import Reshape
+from lutra.ops.source import Relu
+from lutra.ops.threshold.op import Threshold
+from lutra.plan.candidates import RAMS, chain, vector
+from lutra.plan.devices import device
+from lutra.plan.folding import by_hand, for_budget, for_fps
+from lutra.plan.goals import prices
+from lutra.plan.names import layer_names, pipeline
+from lutra.plan.plan import Plan
+from lutra.plan.solve import measure
+from lutra.plan.stages import stages
+
+ZYNQ = device("xc7z020")
+CLOCK = 100.0
+
+
+def matmul(x, rows, rng):
+    return Node(MatMul(Constant(rng.choice([-1, 1], (rows, x.out.channels)))), (x,), loc=f"dense {rows}")
+
+
+def threshold(x, rng):
+    r, c = x.out.range, x.out.channels
+    values = Constant(rng.integers(r.lo, r.hi + 1, (c, 1)))
+    return Node(Threshold(values, -1, 2, Constant(np.zeros(c, bool))), (x,))
+
+
+def network(*rows, columns=16):
+    """Dense layers with signs between them."""
+    rng = np.random.default_rng(0)
+    first = node = Node(Input("x", Tensor((1, columns), Range(-1, 1, 2))))
+    node = Node(Reshape((columns,)), (node,))
+    for i, n in enumerate(rows):
+        node = matmul(node if i == 0 else threshold(node, rng), n, rng)
+    return Graph((first,), (node,))
+
+
+@pytest.fixture(scope="module")
+def small():
+    return network(6, 4)
+
+
+@pytest.fixture(scope="module")
+def medium():
+    return network(64, 64, 10, columns=128)
+
+
+def test_layers_are_named_by_kind_and_place(small):
+    assert list(layer_names(small).values()) == ["matmul0", "threshold0", "matmul1"]
+
+
+def test_branches_and_source_operators_have_no_pipeline(small):
+    x = small.inputs[0]
+    with pytest.raises(LutraError, match="1 inputs and 2 outputs"):
+        pipeline(Graph((x,), (small.outputs[0], small.outputs[0])))
+    real = Node(Input("x", Tensor((3,), REAL)))
+    with pytest.raises(LutraError, match="relu has no hardware"):
+        pipeline(Graph((real,), (Node(Relu(), (real,)),)))
+    with pytest.raises(LutraError, match="nothing to build"):
+        pipeline(Graph((x,), (x,)))
+
+
+@pytest.mark.parametrize("interval", [8, 16, 24, 96])
+def test_rate_is_reached_at_the_least_cost_of_all_folds(small, interval):
+    plan = for_fps(small, ZYNQ, CLOCK, CLOCK * 1e6 / interval)
+    assert plan.interval <= interval
+    assert plan.fps >= CLOCK * 1e6 / interval
+    bare = stages(small, plan.folds, {})
+    got = sum(prices(ZYNQ) @ vector(s.cost("xc7")) for s in bare)
+    assert np.isclose(got, min(cost for cost, slowest in every_choice(small) if slowest <= interval))
+
+
+def every_choice(graph):
+    """Cost and interval of all choices of folds, by composing the stages anew for each."""
+    nodes = pipeline(graph)
+    folds = [[replace(f, ram=r) for f in n.op.folds(n.args[0].out) for r in RAMS] for n in nodes]
+    parts: dict = {}
+
+    def part(stage):
+        key = (stage.node, type(stage.unit), stage.fold)
+        if key not in parts:
+            parts[key] = prices(ZYNQ) @ vector(stage.cost("xc7")), stage.cycles
+        return parts[key]
+
+    for choice in product(*folds):
+        found = [part(s) for s in stages(graph, dict(zip(nodes, choice, strict=True)), {})]
+        yield sum(c for c, _ in found), max(t for _, t in found)
+
+
+def test_a_rate_from_a_whole_interval_gives_that_interval_room(medium):
+    for interval in range(140, 160):
+        assert for_fps(medium, ZYNQ, CLOCK, CLOCK * 1e6 / interval).interval <= interval
+
+
+def test_rate_beyond_reach_names_the_greatest(small):
+    with pytest.raises(LutraError, match=r"leave 0 cycles a frame.*at most 1e\+08 frames/s"):
+        for_fps(small, ZYNQ, CLOCK, 2e8)
+    assert for_fps(small, ZYNQ, CLOCK, 1e8).interval == 1
+    with pytest.raises(LutraError, match="0 frames a second"):
+        for_fps(small, ZYNQ, CLOCK, 0)
+
+
+def test_device_too_small_says_by_how_much_and_what_fits(medium):
+    tiny = replace(ZYNQ, name="tiny", lut=2_000, ff=4_000)
+    with pytest.raises(LutraError, match=r"tiny is too small for 1e\+07 frames/s: it needs .* LUT where 2000 are") as e:
+        for_fps(medium, tiny, CLOCK, 1e7)
+    fps = float(e.value.hint.split(" frames/s fit")[0])
+    assert "matmul0 pe=" in e.value.hint
+    assert max(for_fps(medium, tiny, CLOCK, fps * (1 - 1e-5)).share.values()) <= 1
+    with pytest.raises(LutraError, match="no fold of this model fits"):
+        for_fps(medium, replace(ZYNQ, name="none", lut=20, ff=20), CLOCK, 1e4)
+
+
+def test_budget_holds_and_more_of_it_is_no_slower(medium):
+    plans = [for_budget(medium, ZYNQ, CLOCK, share) for share in (0.03, 0.1, 0.5)]
+    for plan, share in zip(plans, (0.03, 0.1, 0.5), strict=True):
+        assert max(plan.share.values()) <= share
+    intervals = [p.interval for p in plans]
+    assert intervals == sorted(intervals, reverse=True)
+    assert intervals[0] > intervals[-1]
+
+
+def test_budget_of_one_resource_alone(medium):
+    plan = for_budget(medium, ZYNQ, CLOCK, {"lut": 0.05, "bram": 0.02})
+    assert plan.share["lut"] <= 0.05
+    assert plan.share["bram"] <= 0.02
+
+
+def test_budgets_that_are_none(medium):
+    with pytest.raises(LutraError, match=r"budget for 'slices'.*lut, ff, bram, dsp"):
+        for_budget(medium, ZYNQ, CLOCK, {"slices": 0.5})
+    with pytest.raises(LutraError, match=r"budget of 1\.5 of the device's lut"):
+        for_budget(medium, ZYNQ, CLOCK, 1.5)
+    with pytest.raises(LutraError, match=r"too small for the smallest fold.*too many"):
+        for_budget(medium, ZYNQ, CLOCK, 0.001)
+
+
+def test_folds_by_hand(medium, tmp_path):
+    spec = {"matmul0": {"pe": 8, "simd": 32, "ram": "block"}, "1": {"pe": 4}}
+    plan = by_hand(medium, ZYNQ, CLOCK, spec)
+    nodes = pipeline(medium)
+    assert plan.folds[nodes[0]] == Fold(8, 32, "block")
+    assert plan.folds[nodes[1]] == Fold(4, 1, "auto")
+    assert plan.interval == 8 * 4  # the named layers' own: the others do not bound it
+    (tmp_path / "f.json").write_text(json.dumps(spec))
+    (tmp_path / "f.toml").write_text('[matmul0]\npe = 8\nsimd = 32\nram = "block"\n[1]\npe = 4\n')
+    for name in ("f.json", "f.toml"):
+        assert by_hand(medium, ZYNQ, CLOCK, tmp_path / name).folds == plan.folds
+
+
+@pytest.mark.parametrize(("spec", "message"), [
+    ({"matmul0": {"pe": 3}}, r"folding of matmul0 \(dense 64\): pe=3 does not divide 64 rows \(try 2 or 4\)"),
+    ({"matmul0": {"simd": 0}}, "simd=0 does not divide 128"),
+    ({"matmull0": {"pe": 2}}, "no layer 'matmull0'.*matmul0"),
+    ({"7": {"pe": 2}}, "no layer '7'.*matmul0, threshold0"),
+    ({"matmul0": {"lanes": 2}}, "'lanes': 2.*is not a fold.*pe, simd and ram"),
+    ({"matmul0": 4}, "4 is not a fold"),
+    ({"matmul0": {"pe": 2.0}}, r"pe=2\.0 is not an integer"),
+    ({"matmul0": {"pe": True}}, "pe=True is not an integer"),
+    ({"matmul0": {"ram": "disk"}}, "ram='disk'.*auto, lut, block"),
+])
+def test_folds_that_are_refused(medium, spec, message):
+    with pytest.raises(LutraError, match=message):
+        by_hand(medium, ZYNQ, CLOCK, spec)
+
+
+def test_folding_files_that_are_refused(medium, tmp_path):
+    with pytest.raises(LutraError, match="cannot read the folding file"):
+        by_hand(medium, ZYNQ, CLOCK, tmp_path / "absent.toml")
+    for name, text in (("a.json", "{"), ("b.toml", "= 1"), ("c.json", "[1]")):
+        (tmp_path / name).write_text(text)
+        with pytest.raises(LutraError, match=rf"{name}: .*(not a valid folding file|holds layers, not a list)"):
+            by_hand(medium, ZYNQ, CLOCK, tmp_path / name)
+
+
+def test_a_plan_is_read_back_and_never_changes(medium):
+    plan = for_budget(medium, ZYNQ, CLOCK, 0.2)
+    again = Plan.from_json(json.loads(json.dumps(plan.to_json())), medium)
+    assert (again.folds, again.depths, again.device) == (plan.folds, plan.depths, plan.device)
+    assert (again.interval, again.latency, again.cost) == (plan.interval, plan.latency, plan.cost)
+    with pytest.raises(FrozenInstanceError):
+        plan.clock_mhz = 1
+    with pytest.raises(TypeError):
+        plan.folds[pipeline(medium)[0]] = Fold()
+    with pytest.raises(LutraError, match="clock of 0 MHz"):
+        replace(plan, clock_mhz=0)
+
+
+def test_figures_are_those_of_the_stages(medium):
+    plan = for_fps(medium, ZYNQ, CLOCK, 100_000)
+    assert plan.interval == max(plan.cycles.values()) == plan.cycles[plan.bottleneck.name]
+    assert set(plan.costs) == {s.name for s in plan.stages}
+    assert np.isclose(plan.cost.lut, sum(c.lut for c in plan.costs.values()))
+    assert plan.share["lut"] == plan.cost.lut / ZYNQ.lut
+    node = pipeline(medium)[0]
+    assert plan.refold(node, Fold(64, 128)).folds[node] == Fold(64, 128)
+
+
+def test_candidates_keep_the_best_of_each_pair_of_lanes(small):
+    choices = chain(small, "xc7")
+    for node, layer in zip(choices.nodes, choices.layers, strict=True):
+        kept = {tuple(pair) for pair in layer.lanes.tolist()}
+        assert kept == {node.op.lanes(f, node.args[0].out) for f in node.op.folds(node.args[0].out)}
+    total = measure(choices, tuple(0 for _ in choices.layers))
+    assert (total.cost >= 0).all()
