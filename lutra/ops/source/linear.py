@@ -33,9 +33,10 @@ class MatMul(SourceOp):
         return Tensor((*x.shape[:-1], m), REAL)
 
     def evaluate(self, *args: Array) -> Array:
-        """NumPy's matrix product in double precision."""
+        """NumPy's matrix product in double precision; see `factored`."""
         (x,) = args
-        return np.asarray(np.asarray(x, dtype=np.float64) @ self.weights.array)
+        matrix, scale = factored(self.weights, self.quant, 1)
+        return np.asarray(np.asarray(x, dtype=np.float64) @ matrix * scale)
 
 
 @dataclass(frozen=True)
@@ -85,9 +86,24 @@ class Conv(SourceOp):
         out = view.shape[2 : 2 + axes]
         columns = np.moveaxis(view, range(2, 2 + axes), range(-axes, 0))  # pixels last: long runs to copy
         m, c = self.weights.shape[0] // self.groups, self.weights.shape[1]
+        matrix, scale = factored(self.weights, self.quant, 0)
         results = []
         for g in range(self.groups):
-            weights = self.weights.array[g * m : (g + 1) * m].reshape(m, -1)
+            weights = matrix[g * m : (g + 1) * m].reshape(m, -1)
             part = columns[:, g * c : (g + 1) * c].reshape(len(x), weights.shape[1], int(np.prod(out)))
             results.append(weights @ part)
-        return np.concatenate(results, axis=1).reshape(len(x), m * self.groups, *out)
+        result: Array = np.concatenate(results, axis=1) * scale.reshape(-1, 1)
+        return result.reshape(len(x), m * self.groups, *out)
+
+
+def factored(weights: Constant, quant: Quantised | None, axis: int) -> tuple[Array, Array]:
+    """Weights as a matrix and a scale for each result (or one for all), applied after the sum.
+
+    The real numbers are the same, but sums of a quantiser's multiples by integers are exact: a sum that is zero,
+    or lies on a rounding step, does so whatever the order of summation. Where nothing says the scale, it is 1.
+    """
+    if quant is not None:
+        scales = np.moveaxis(np.broadcast_to(quant[1].array, weights.shape), axis, 0).reshape(weights.shape[axis], -1)
+        if (scales == scales[:, :1]).all():
+            return quant[0].array.astype(np.float64), np.asarray(scales[:, 0], np.float64)
+    return weights.array, np.ones(1)
