@@ -5,7 +5,7 @@ module formal_order #(
     parameter int BITS = 1,
     parameter int IN_LANES = 1,
     parameter int OUT_LANES = 1,
-    parameter int PATIENCE = 4  // most cycles with both neighbours willing and nothing moving
+    parameter int PATIENCE = 4
 ) (
     input  logic                      clk,
     input  logic                      rst,
@@ -26,7 +26,7 @@ module formal_order #(
     wire take = out_valid && out_ready;
     wire ours = tracked && ahead < OUT_LANES;
 
-    formal_rules #(.IN_WIDTH(IN_LANES * BITS), .OUT_WIDTH(OUT_LANES * BITS), .PATIENCE(PATIENCE)) rules (.*);
+    formal_rules #(.OUT_WIDTH(OUT_LANES * BITS), .PATIENCE(PATIENCE)) rules (.*);
 
     always_ff @(posedge clk) begin
         assume (lane < IN_LANES);
@@ -49,15 +49,14 @@ module formal_order #(
     end
 endmodule
 
-// The rules of a stream: assumed of what comes in, asserted of what goes out. And that a unit never stands still.
+// The rules of a stream, asserted of what goes out and not even assumed of what comes in; and that a unit never stands
+// still for more than PATIENCE cycles while both its neighbours are willing.
 module formal_rules #(
-    parameter int IN_WIDTH = 1,
     parameter int OUT_WIDTH = 1,
     parameter int PATIENCE = 4
 ) (
     input logic                 clk,
     input logic                 rst,
-    input logic [ IN_WIDTH-1:0] in_data,
     input logic                 in_valid,
     input logic                 in_ready,
     input logic [OUT_WIDTH-1:0] out_data,
@@ -65,22 +64,18 @@ module formal_rules #(
     input logic                 out_ready
 );
     logic begun = 0;  // past the first cycle, which is a reset
-    logic was_reset, in_stood, out_stood;
-    logic [IN_WIDTH-1:0] in_was;
+    logic was_reset, out_stood;
     logic [OUT_WIDTH-1:0] out_was;
     logic [7:0] still;
 
     always_ff @(posedge clk) begin
         begun <= 1;
         was_reset <= rst;
-        in_stood <= in_valid && !in_ready && !rst;
         out_stood <= out_valid && !out_ready && !rst;
-        in_was <= in_data;
         out_was <= out_data;
         still <= (rst || !in_valid || !out_ready || in_ready || out_valid) ? 0 : still + 1;
         if (!begun) assume (rst);
         if (begun) begin
-            if (in_stood) assume (in_valid && in_data == in_was);
             if (out_stood) assert (out_valid && out_data == out_was);
             if (was_reset) assert (!out_valid);
             assert (still <= PATIENCE);

@@ -96,6 +96,10 @@ module lutra_argmax #(
     lutra_skid #(.WIDTH(INDEX_BITS)) slice (
         .in_data(winner), .in_valid(valid[LEVELS] && last), .in_ready(room), .*
     );
+
+`ifdef FORMAL
+    formal_rules #(.OUT_WIDTH(INDEX_BITS)) rules (.*);
+`endif
 endmodule
 
 // a > b

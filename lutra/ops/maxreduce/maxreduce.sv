@@ -69,4 +69,8 @@ module lutra_maxreduce #(
     endgenerate
 
     lutra_skid #(.WIDTH(LANES * BITS)) slice (.in_data(best), .in_valid(in_valid && last), .*);
+
+`ifdef FORMAL
+    formal_rules #(.OUT_WIDTH(LANES * BITS)) rules (.*);
+`endif
 endmodule

@@ -75,6 +75,10 @@ module lutra_pad #(
         .in_ready(room),
         .*
     );
+
+`ifdef FORMAL
+    formal_rules #(.OUT_WIDTH(LANES * OUT_BITS)) rules (.*);
+`endif
 endmodule
 
 // Counts BEFORE + INSIDE + AFTER steps in rounds; `interior` (a register) marks the middle ones.

@@ -149,4 +149,16 @@ module lutra_window #(
             end
         end
     endgenerate
+
+`ifdef FORMAL
+    formal_rules #(.OUT_WIDTH(WIDTH)) rules (.*);
+
+    wire [15:0] going = read && read_end ? (read_last ? FREE_LAST : FREE) : 0;  // rows about to be given back
+    always_ff @(posedge clk) begin
+        if (!rst) begin
+            assert (have + room + going == ROWS + DEBT);
+            assert (start || have >= NEED + DEBT);
+        end
+    end
+`endif
 endmodule
