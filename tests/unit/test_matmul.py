@@ -84,6 +84,16 @@ def test_weight_words_hold_a_tile_each():
     assert [word >> (5 * lane) & 31 for lane in range(6)] == [*w[2, 3:], *w[3, 3:]]
 
 
+def test_bipolar_lanes_are_stored_with_their_parities():
+    """Of three groups of three lanes, the third lanes hold parities; the tenth lane stays as it is."""
+    w = np.random.default_rng(0).choice([-1, 1], (1, 10))
+    (word,) = matmul(w).block(Fold(1, 10), Tensor((10,), BIPOLAR)).memories["WEIGHTS"].words
+    bits = [word >> lane & 1 for lane in range(10)]
+    codes = [int(c) for c in w[0] > 0]
+    assert bits[:6] + bits[9:] == codes[:6] + codes[9:]
+    assert bits[6:9] == [codes[i] ^ codes[3 + i] ^ codes[6 + i] for i in range(3)]
+
+
 def test_folds_are_all_pairs_of_divisors_cheapest_first():
     op, x = matmul(np.ones((4, 6))), Tensor((6,), Range(0, 1))
     folds = op.folds(x)
@@ -93,8 +103,9 @@ def test_folds_are_all_pairs_of_divisors_cheapest_first():
 
 
 def test_depths_and_sizes_of_popcounts():
-    assert [depth_of_dot(n, 1, 1) for n in (1, 3, 4, 6, 12, 13, 18, 19, 32)] == [1, 1, 2, 2, 3, 3, 3, 4, 4]
-    assert popcount_bits(3) == (2, 0, 2)
+    assert [depth_of_dot(n, 1, 1, False) for n in (1, 3, 4, 6, 9, 21, 24, 32)] == [3, 3, 5, 5, 5, 6, 6, 6]
+    assert [depth_of_dot(n, 1, 1, True) for n in (1, 2, 3, 4, 9, 16, 32)] == [4, 4, 4, 5, 6, 6, 7]
+    assert popcount_bits(3, False) == popcount_bits(3, True) == (2, 0, 2)
 
 
 @pytest.mark.parametrize("make, words", [

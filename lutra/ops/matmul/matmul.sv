@@ -18,6 +18,7 @@ module lutra_matmul #(
     parameter int SCALE = 1,  // steps of y in a step of x
     parameter int OBITS = 1,
     parameter int BIASED = 0,
+    parameter int DEPTH = 3,  // registers from a slot to its dot product
     parameter int BLOCK = 0,  // weights in block RAM
     parameter WEIGHTS = "",  // NF * SF words of PE * SIMD codes
     parameter BIAS = ""  // NF words of PE codes
@@ -34,10 +35,8 @@ module lutra_matmul #(
     localparam int TILES = NF * SF;
     localparam int TW = TILES > 1 ? $clog2(TILES) : 1;
     localparam int SW = SF > 1 ? $clog2(SF) : 1;
-    localparam int G = (SIMD + 2) / 3;
-    localparam int POP = G == 1 ? 1 : G <= 4 ? 1 + $clog2(G) : 3 + $clog2((G + 5) / 6);
-    localparam int DOT = POP + (SIMD == 1 ? 0 : $clog2(XBITS)) + $clog2(WBITS);
-    localparam int D = 2 + DOT;  // registers from a slot to its dot product
+    localparam int D = DEPTH;
+    localparam int FACE = BIPOLAR != 0 ? SIMD + SIMD / 3 + (SIMD - 2 * (SIMD / 3) + 2) / 3 : SIMD;
 
     // One slot a cycle.
     logic en, slot, fresh, first, last;
@@ -72,9 +71,25 @@ module lutra_matmul #(
     lutra_replay #(.WIDTH(SIMD * XBITS), .NF(NF), .SF(SF), .SW(SW)) replay (
         .clk, .en, .write(fresh), .index(sf), .in_data(in_data), .out_data(x));
 
+    // Bit planes of x; with bipolar weights a register later, with the parities that all rows share.
+    logic [XBITS*FACE-1:0] planes;
+    generate
+        for (genvar b = 0; b < XBITS; b++) begin : g_plane
+            logic [SIMD-1:0] plane;
+            for (genvar q = 0; q < SIMD; q++) begin : g_lane
+                assign plane[q] = x[q*XBITS+b];
+            end
+            if (BIPOLAR != 0) begin : g_parities
+                lutra_parities #(.N(SIMD)) parities (.clk, .en, .x(plane), .out_data(planes[b*FACE+:FACE]));
+            end else begin : g_bits
+                assign planes[b*FACE+:FACE] = plane;
+            end
+        end
+    endgenerate
+
     logic [TW-1:0] tile_d;
     logic [PE*SIMD*WBITS-1:0] w;
-    always_ff @(posedge clk) if (en) tile_d <= tile;
+    lutra_delay #(.N(BIPOLAR != 0 ? 2 : 1), .W(TW)) follow (.clk, .en, .in_data(tile), .out_data(tile_d));
     lutra_rom #(.WIDTH(PE * SIMD * WBITS), .DEPTH(TILES), .BLOCK(BLOCK), .FILE(WEIGHTS)) weights (
         .clk, .en, .index(tile_d), .out_data(w));
 
@@ -99,9 +114,9 @@ module lutra_matmul #(
         for (genvar p = 0; p < PE; p++) begin : g_pe
             logic [OBITS-1:0] dot, start, total;
             lutra_dot #(
-                .SIMD(SIMD), .XBITS(XBITS), .XSIGNED(XSIGNED), .WBITS(WBITS), .WSIGNED(WSIGNED), .BIPOLAR(BIPOLAR),
+                .SIMD(SIMD), .FACE(FACE), .XBITS(XBITS), .XSIGNED(XSIGNED), .WBITS(WBITS), .WSIGNED(WSIGNED), .BIPOLAR(BIPOLAR),
                 .SCALE(SCALE), .OBITS(OBITS)
-            ) lanes (.clk, .en, .x(x), .w(w[p*SIMD*WBITS+:SIMD*WBITS]), .out_data(dot));
+            ) lanes (.clk, .en, .planes, .w(w[p*SIMD*WBITS+:SIMD*WBITS]), .out_data(dot));
             if (SF == 1) begin : g_whole
                 assign start = bias[p*OBITS+:OBITS];
             end else begin : g_part
@@ -133,6 +148,7 @@ endmodule
 // summed; for one lane a plane is a bit and x stays whole.
 module lutra_dot #(
     parameter int SIMD = 1,
+    parameter int FACE = 1,
     parameter int XBITS = 1,
     parameter int XSIGNED = 0,
     parameter int WBITS = 1,
@@ -143,7 +159,7 @@ module lutra_dot #(
 ) (
     input  logic                  clk,
     input  logic                  en,
-    input  logic [SIMD*XBITS-1:0] x,
+    input  logic [XBITS*FACE-1:0] planes,
     input  logic [SIMD*WBITS-1:0] w,
     output logic [OBITS-1:0]      out_data
 );
@@ -154,23 +170,27 @@ module lutra_dot #(
     logic [RW+WBITS-1:0] sum;
     generate
         for (genvar a = 0; a < WBITS; a++) begin : g_row
-            logic [XBITS*C-1:0] planes;
+            logic [XBITS*C-1:0] counts;
+            logic [SIMD-1:0] bits;
+            for (genvar q = 0; q < SIMD; q++) begin : g_lane
+                assign bits[q] = w[q*WBITS+a];
+            end
             for (genvar b = 0; b < XBITS; b++) begin : g_plane
-                logic [SIMD-1:0] xs, ws;
-                for (genvar q = 0; q < SIMD; q++) begin : g_lane
-                    assign xs[q] = x[q*XBITS+b];
-                    assign ws[q] = w[q*WBITS+a];
+                if (BIPOLAR != 0) begin : g_agree
+                    lutra_agree #(.N(SIMD)) count (
+                        .clk, .en, .x(planes[b*FACE+:FACE]), .w(bits), .out_data(counts[b*C+:C]));
+                end else begin : g_meet
+                    lutra_meet #(.N(SIMD)) count (
+                        .clk, .en, .x(planes[b*FACE+:FACE]), .w(bits), .out_data(counts[b*C+:C]));
                 end
-                lutra_popcount #(.N(SIMD), .BIPOLAR(BIPOLAR)) count (
-                    .clk, .en, .x(xs), .w(ws), .out_data(planes[b*C+:C]));
             end
             if (SIMD == 1) begin : g_bits
                 logic [XBITS:0] value;
-                assign value = {(XSIGNED != 0) && planes[XBITS-1], planes};
+                assign value = {(XSIGNED != 0) && counts[XBITS-1], counts};
                 assign rows[a*RW+:RW] = value;
             end else begin : g_sum
                 lutra_weigh #(.P(XBITS), .W(C), .SIGNED(0), .NEGATIVE(XSIGNED)) weigh (
-                    .clk, .en, .in_data(planes), .out_data(rows[a*RW+:RW]));
+                    .clk, .en, .in_data(counts), .out_data(rows[a*RW+:RW]));
             end
         end
     endgenerate

@@ -118,8 +118,10 @@ class MatMul(Unit):
         one = np.minimum(np.arange(1, nf * sf + 1), sf)
         reads = (one + sf * np.arange(x.pixels)[:, None]).reshape(-1)
         writes = np.arange(1, x.pixels * nf + 1) * sf - 1
-        latency = 3 + depth_of_dot(fold.simd, x.range.bits, self.coding.bits)
-        return Loop(self.cycles(fold, x), reads, writes, latency)
+        return Loop(self.cycles(fold, x), reads, writes, 1 + self._depth(fold, x))
+
+    def _depth(self, fold: Fold, x: Tensor) -> int:
+        return depth_of_dot(fold.simd, x.range.bits, self.coding.bits, self.coding.bipolar)
 
     def cycles(self, fold: Fold, x: Tensor) -> int:
         """NF * SF a pixel."""
@@ -127,11 +129,13 @@ class MatMul(Unit):
         return nf * sf * x.pixels
 
     def block(self, fold: Fold, x: Tensor) -> Block:
-        """`lutra_matmul`. Weight word nf * SF + sf: lane p * SIMD + q is weights[nf * PE + p, sf * SIMD + q]."""
+        """`lutra_matmul`. Weight word nf * SF + sf: lane p * SIMD + q is weights[nf * PE + p, sf * SIMD + q], stored as
+        `_stored` says.
+        """
         nf, sf = self.folded(fold, x)
         y, bias = self.infer(x).range, self.bias(x.range)
         codes = self.coding.encode(self.weights.array).reshape(nf, fold.pe, sf, fold.simd)
-        words = codes.transpose(0, 2, 1, 3).reshape(nf * sf, fold.pe * fold.simd)
+        words = self._stored(codes.transpose(0, 2, 1, 3)).reshape(nf * sf, fold.pe * fold.simd)
         memories = {"WEIGHTS": Memory(pack(words, self.coding.bits), words.shape[1] * self.coding.bits)}
         if bias.any():
             memories["BIAS"] = Memory(pack(bias.reshape(nf, fold.pe), y.bits), fold.pe * y.bits)
@@ -139,9 +143,20 @@ class MatMul(Unit):
             "PE": fold.pe, "SIMD": fold.simd, "NF": nf, "SF": sf, "XBITS": x.range.bits,
             "XSIGNED": int(x.range.signed), "WBITS": self.coding.bits, "WSIGNED": int(self.coding.signed),
             "BIPOLAR": int(self.coding.bipolar), "SCALE": x.range.step // y.step, "OBITS": y.bits,
-            "BIASED": int(bias.any()),
+            "BIASED": int(bias.any()), "DEPTH": self._depth(fold, x),
             "BLOCK": int(in_block(fold, nf * sf, fold.pe * fold.simd * self.coding.bits))}
         return Block("lutra_matmul", params, memories, fold.simd * x.range.bits, fold.pe * y.bits)
+
+    def _stored(self, codes: Array) -> Array:
+        """Codes (..., SIMD) as in memory: where bipolar, of each G = SIMD // 3 lanes i, G + i, 2G + i the last holds
+        the parity of the three, which `lutra_agree` counts with.
+        """
+        group = codes.shape[-1] // 3
+        if not self.coding.bipolar or not group:
+            return codes
+        stored = codes.copy()
+        stored[..., 2 * group : 3 * group] ^= codes[..., :group] ^ codes[..., group : 2 * group]
+        return stored
 
     def bias(self, x: Range) -> Array:
         """What each row's sum of codes lacks to be y's code (MH,), modulo its width.

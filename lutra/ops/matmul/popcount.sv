@@ -1,80 +1,145 @@
 // Popcounts and weighted sums in pipelined trees. A register follows every level, so that synthesis keeps each
 // level's own shape; `en` moves all of them.
 
-// The sum of N unsigned numbers of W bits, a binary tree of adders. Latency clog2(N).
+// The sum of N unsigned numbers of W bits and of C < N single bits, a binary tree of adders: a single bit is the carry
+// into an adder, and costs none of its own. Latency clog2(N).
 module lutra_sum #(
     parameter int N = 2,
-    parameter int W = 1
+    parameter int W = 1,
+    parameter int C = 0
 ) (
     input  logic                   clk,
     input  logic                   en,
     input  logic [N*W-1:0]         in_data,
+    input  logic [C:0]             carries,  // one more than are used
     output logic [W+$clog2(N)-1:0] out_data
 );
     localparam int M = (N + 1) / 2;
+    localparam int TAKEN = C < N / 2 ? C : N / 2;
     generate
         if (N == 1) begin : g_one
             assign out_data = in_data;
             logic unused_ports;
-            assign unused_ports = &{1'b0, clk, en};
+            assign unused_ports = &{1'b0, clk, en, carries};
         end else begin : g_pairs
             logic [M*(W+1)-1:0] halves;
+            logic [C-TAKEN:0] left;
+            always_ff @(posedge clk) if (en) left <= carries[C:TAKEN];
             for (genvar i = 0; i < M; i++) begin : g_pair
-                if (2 * i + 1 < N) begin : g_add
+                if (2 * i + 1 < N && i < TAKEN) begin : g_carry
+                    logic [W+1:0] total;
+                    assign total = {1'b0, in_data[2*i*W+:W], 1'b1} + {1'b0, in_data[(2*i+1)*W+:W], carries[i]};
+                    always_ff @(posedge clk) if (en) halves[i*(W+1)+:W+1] <= total[W+1:1];
+                    logic unused_bit;
+                    assign unused_bit = total[0];
+                end else if (2 * i + 1 < N) begin : g_add
                     always_ff @(posedge clk)
                         if (en) halves[i*(W+1)+:W+1] <= (W + 1)'(in_data[2*i*W+:W]) + (W + 1)'(in_data[(2*i+1)*W+:W]);
                 end else begin : g_pass
                     always_ff @(posedge clk) if (en) halves[i*(W+1)+:W+1] <= {1'b0, in_data[2*i*W+:W]};
                 end
             end
-            lutra_sum #(.N(M), .W(W + 1)) rest (.clk, .en, .in_data(halves), .out_data(out_data));
+            lutra_sum #(.N(M), .W(W + 1), .C(C - TAKEN)) rest (
+                .clk, .en, .in_data(halves), .carries(left), .out_data(out_data));
         end
     endgenerate
 endmodule
 
-// How many of N bits are set: counters of six bits (three 6-input functions each), then adders.
-// Latency 1 + clog2(ceil(N / 6)).
+// How many of N bits are set: M counters of six bits (three 6-input functions each), then adders, whose carries take
+// up to M - 1 bits more. Latency 0 for N = 1, else 1 + clog2(M).
 module lutra_count_ones #(
-    parameter int N = 6
+    parameter int N = 6,
+    parameter int M = N <= 6 ? 1 : (N + 7) / 7,
+    parameter int W = N == 1 ? 1 : 3 + $clog2(M)
 ) (
-    input  logic                     clk,
-    input  logic                     en,
-    input  logic [N-1:0]             in_data,
-    output logic [3+$clog2((N+5)/6)-1:0] out_data
+    input  logic         clk,
+    input  logic         en,
+    input  logic [N-1:0] in_data,
+    output logic [W-1:0] out_data
 );
-    localparam int M = (N + 5) / 6;
-    // Bit m of the vectors a..f belongs to counter m: the counters share the bits evenly and simulate as words.
-    logic [6*M-1:0] bits;
-    logic [M-1:0] a, b, c, d, e, f, sum0, sum1, carry0, carry1, both, ones, twos, fours;
-    logic [3*M-1:0] counts;
-    assign bits = (6 * M)'(in_data);
-    assign {f, e, d, c, b, a} = bits;
-    assign sum0   = a ^ b ^ c;
-    assign sum1   = d ^ e ^ f;
-    assign carry0 = (a & b) | (c & (a | b));
-    assign carry1 = (d & e) | (f & (d | e));
-    assign both   = sum0 & sum1;
-    always_ff @(posedge clk)
-        if (en) begin
-            ones  <= sum0 ^ sum1;
-            twos  <= carry0 ^ carry1 ^ both;
-            fours <= (carry0 & carry1) | (both & (carry0 | carry1));
-        end
+    localparam int C = N > 6 * M ? N - 6 * M : 0;
     generate
-        for (genvar m = 0; m < M; m++) begin : g_counter
-            assign counts[3*m+:3] = {fours[m], twos[m], ones[m]};
+        if (N == 1) begin : g_one
+            assign out_data = in_data;
+            logic unused_ports;
+            assign unused_ports = &{1'b0, clk, en};
+        end else begin : g_counters
+            // Bit m of the vectors a..f belongs to counter m: the counters share the bits evenly, simulate as words.
+            logic [M-1:0] a, b, c, d, e, f, sum0, sum1, carry0, carry1, both, ones, twos, fours;
+            logic [3*M-1:0] counts;
+            logic [C:0] carries;
+            assign {f, e, d, c, b, a} = (6 * M)'(in_data[N-C-1:0]);
+            assign sum0   = a ^ b ^ c;
+            assign sum1   = d ^ e ^ f;
+            assign carry0 = (a & b) | (c & (a | b));
+            assign carry1 = (d & e) | (f & (d | e));
+            assign both   = sum0 & sum1;
+            always_ff @(posedge clk)
+                if (en) begin
+                    ones    <= sum0 ^ sum1;
+                    twos    <= carry0 ^ carry1 ^ both;
+                    fours   <= (carry0 & carry1) | (both & (carry0 | carry1));
+                    carries <= (C + 1)'(in_data >> (N - C));
+                end
+            for (genvar m = 0; m < M; m++) begin : g_counter
+                assign counts[3*m+:3] = {fours[m], twos[m], ones[m]};
+            end
+            lutra_sum #(.N(M), .W(3), .C(C)) adders (
+                .clk, .en, .in_data(counts), .carries(carries), .out_data(out_data));
         end
     endgenerate
-    lutra_sum #(.N(M), .W(3)) adders (.clk, .en, .in_data(counts), .out_data(out_data));
 endmodule
 
-// The sum over N lanes of the products of one-bit codes: AND, or XNOR where BIPOLAR (codes 0 and 1 for -1 and +1).
-// The products are part of the first level: three lanes are six inputs and a count of two bits. Up to four such
-// counts are added in a tree; of more, their ones and their twos are counted apart.
-// Latency 1 for N <= 3, 1 + clog2(G) for G = ceil(N / 3) <= 4, else 3 + clog2(ceil(G / 6)).
-module lutra_popcount #(
-    parameter int N = 1,
-    parameter int BIPOLAR = 0
+// U bits of weight 1 and T of weight 2: counted apart, then added; the last of the twos is that adder's carry.
+// Latency 0 where U is 1 and T at most 1; else 1 + the longer of the counts of U and of T - 1.
+module lutra_tally #(
+    parameter int U = 1,
+    parameter int T = 1,
+    parameter int W = $clog2(U + 2 * T + 1)
+) (
+    input  logic         clk,
+    input  logic         en,
+    input  logic [U-1:0] ones,
+    input  logic [T-1:0] twos,
+    output logic [W-1:0] out_data
+);
+    localparam int MU = U <= 6 ? 1 : (U + 7) / 7;
+    localparam int WU = U == 1 ? 1 : 3 + $clog2(MU);
+    localparam int LU = U == 1 ? 0 : 1 + $clog2(MU);
+    generate
+        if (U == 1 && T == 1) begin : g_bits
+            assign out_data = {twos, ones};
+            logic unused_ports;
+            assign unused_ports = &{1'b0, clk, en};
+        end else begin : g_counts
+            localparam int R = T > 1 ? T - 1 : 1;
+            localparam int MR = R <= 6 ? 1 : (R + 7) / 7;
+            localparam int WR = R == 1 ? 1 : 3 + $clog2(MR);
+            localparam int LR = R == 1 ? 0 : 1 + $clog2(MR);
+            localparam int L = LU > LR ? LU : LR;
+            logic [WU-1:0] low, low_late;
+            logic [WR-1:0] high, high_late;
+            logic carry_late;
+            lutra_count_ones #(.N(U)) units (.clk, .en, .in_data(ones), .out_data(low));
+            lutra_count_ones #(.N(R)) pairs (.clk, .en, .in_data(twos[R-1:0]), .out_data(high));
+            lutra_delay #(.N(L - LU), .W(WU)) align_low (.clk, .en, .in_data(low), .out_data(low_late));
+            lutra_delay #(.N(L - LR), .W(WR)) align_high (.clk, .en, .in_data(high), .out_data(high_late));
+            lutra_delay #(.N(L), .W(1)) align_carry (
+                .clk, .en, .in_data(T > 1 && twos[T-1]), .out_data(carry_late));
+            logic [W-1:0] sum, total;
+            assign sum = {(W - 1)'(high_late), 1'b1} + {(W - 1)'(low_late >> 1), carry_late};
+            always_ff @(posedge clk) if (en) total <= {sum[W-1:1], low_late[0]};
+            assign out_data = total;
+            logic unused_bits;
+            assign unused_bits = &{1'b0, sum};
+        end
+    endgenerate
+endmodule
+
+// How many of N lanes have both bits set. Three lanes are six inputs and a count of two bits.
+// Latency 1 + that of lutra_tally of G ones and G twos, G = ceil(N / 3).
+module lutra_meet #(
+    parameter int N = 1
 ) (
     input  logic                   clk,
     input  logic                   en,
@@ -83,102 +148,119 @@ module lutra_popcount #(
     output logic [$clog2(N+1)-1:0] out_data
 );
     localparam int G = (N + 2) / 3;
-    localparam int W = $clog2(N + 1);
-    logic [3*G-1:0] product;
+    localparam int W = $clog2(3 * G + 1);
     logic [G-1:0] a, b, c, ones, twos;
-    assign product   = (BIPOLAR != 0) ? (3 * G)'(N'(x ~^ w)) : (3 * G)'(x & w);
-    assign {c, b, a} = product;
+    logic [W-1:0] total;
+    assign {c, b, a} = (3 * G)'(x & w);
     always_ff @(posedge clk)
         if (en) begin
             ones <= a ^ b ^ c;
             twos <= (a & b) | (c & (a | b));
         end
-    generate
-        if (G == 1) begin : g_group
-            assign out_data = W'({twos, ones});
-        end else if (G <= 4) begin : g_few
-            logic [2*G-1:0] counts;
-            for (genvar g = 0; g < G; g++) begin : g_pair
-                assign counts[2*g+:2] = {twos[g], ones[g]};
-            end
-            logic [2+$clog2(G)-1:0] total;
-            lutra_sum #(.N(G), .W(2)) adders (.clk, .en, .in_data(counts), .out_data(total));
-            assign out_data = W'(total);
-        end else begin : g_many
-            localparam int C = 3 + $clog2((G + 5) / 6);
-            logic [C-1:0] n1, n2;
-            logic [W-1:0] total;
-            lutra_count_ones #(.N(G)) low (.clk, .en, .in_data(ones), .out_data(n1));
-            lutra_count_ones #(.N(G)) high (.clk, .en, .in_data(twos), .out_data(n2));
-            always_ff @(posedge clk) if (en) total <= W'({W'(n2 + C'(n1[C-1:1])), n1[0]});
-            assign out_data = total;
-        end
-    endgenerate
+    lutra_tally #(.U(G), .T(G)) tally (.clk, .en, .ones, .twos, .out_data(total));
+    assign out_data = ($clog2(N + 1))'(total);
+    logic unused_bits;
+    assign unused_bits = &{1'b0, total};
 endmodule
 
-// sum over i of in[i] * 2**i for P numbers of W bits (two's complement where SIGNED); the last has weight
-// -2**(P-1) where NEGATIVE. The result is two's complement where SIGNED or NEGATIVE. Latency clog2(P).
-module lutra_weigh #(
-    parameter int P = 1,
-    parameter int W = 1,
-    parameter int SIGNED = 0,
-    parameter int NEGATIVE = 0
-) (
-    input  logic           clk,
-    input  logic           en,
-    input  logic [P*W-1:0] in_data,
-    output logic [W+P-1:0] out_data
-);
-    localparam int L = 1 << ($clog2(P) - 1);  // the lower half; not used where P is 1
-    localparam int H = P - L;
-    localparam int LATE = $clog2(P) - 1 - $clog2(H);
-    generate
-        if (P == 1) begin : g_one
-            logic [W:0] wide;
-            assign wide     = {(SIGNED != 0) && in_data[W-1], in_data};
-            assign out_data = (NEGATIVE != 0) ? -wide : wide;
-            logic unused_ports;
-            assign unused_ports = &{1'b0, clk, en};
-        end else begin : g_halves
-            localparam bit MINUS = (NEGATIVE != 0) && H == 1;
-            localparam bit HIGH_SIGNED = (SIGNED != 0) || ((NEGATIVE != 0) && H > 1);
-            logic [W+L-1:0] low;
-            logic [W+H-1:0] high, late;
-            logic [W+H:0] high_wide, carried;
-            lutra_weigh #(.P(L), .W(W), .SIGNED(SIGNED), .NEGATIVE(0)) lower (
-                .clk, .en, .in_data(in_data[L*W-1:0]), .out_data(low));
-            lutra_weigh #(.P(H), .W(W), .SIGNED(SIGNED), .NEGATIVE(H > 1 ? NEGATIVE : 0)) upper (
-                .clk, .en, .in_data(in_data[P*W-1:L*W]), .out_data(high));
-            lutra_delay #(.N(LATE), .W(W + H)) align (.clk, .en, .in_data(high), .out_data(late));
-            assign high_wide = {HIGH_SIGNED && late[W+H-1], late};
-            assign carried   = {{H + 1{(SIGNED != 0) && low[W+L-1]}}, low[W+L-1:L]};
-            logic [W+P-1:0] total;
-            always_ff @(posedge clk)
-                if (en) total <= {(W + H)'(MINUS ? carried - high_wide : carried + high_wide), low[L-1:0]};
-            assign out_data = total;
-        end
-    endgenerate
-endmodule
-
-// N registers in a row.
-module lutra_delay #(
+// How many of N lanes have equal bits: XNOR and count. The XNORs are linear, so parities of x and of w stand in for sums:
+// of three lanes, the count's low bit is the parity of x against the parity of w. G groups of three lanes
+// (i, G + i, 2G + i) and what is left over give their high bits, one 6-input function each, and Q such pairs of
+// parities; those are again taken by three, H times. x comes with its parities (lutra_parities), shared by all rows;
+// in w's memory the third lane of a group holds the group's parity in place of its own bit, and no bit is added.
+// Latency 1 + that of lutra_tally of H ones and G + B twos, B the groups of parities of more than one; 1 for N < 3.
+module lutra_agree #(
     parameter int N = 1,
-    parameter int W = 1
+    parameter int G = N / 3,
+    parameter int H = (N - 2 * G + 2) / 3
 ) (
-    input  logic         clk,
-    input  logic         en,
-    input  logic [W-1:0] in_data,
-    output logic [W-1:0] out_data
+    input  logic                   clk,
+    input  logic                   en,
+    input  logic [N+G+H-1:0]       x,
+    input  logic [N-1:0]           w,
+    output logic [$clog2(N+1)-1:0] out_data
 );
+    localparam int Q = N - 2 * G;  // parities: the groups', and the lanes left over
+    localparam int B = H < Q - H ? H : Q - H;
+    logic [H-1:0] px, p0, p1, p2, q0, q1, q2, odd, pairs, ones;
+    logic [3*H-1:0] p, q;
+    assign px = x[N+G+:H];
     generate
-        if (N == 0) begin : g_wire
-            assign out_data = in_data;
-            logic unused_ports;
-            assign unused_ports = &{1'b0, clk, en};
-        end else begin : g_row
-            logic [W-1:0] first;
-            always_ff @(posedge clk) if (en) first <= in_data;
-            lutra_delay #(.N(N - 1), .W(W)) rest (.clk, .en, .in_data(first), .out_data(out_data));
+        if (N < 3) begin : g_lanes
+            assign p = (3 * H)'(x[N-1:0]);
+            assign q = {{3 * H - N{1'b1}}, w};
+            always_ff @(posedge clk) if (en) ones <= odd;
+            if (N == 1) begin : g_one
+                assign out_data = ones;
+                logic unused_bits;
+                assign unused_bits = &{1'b0, pairs};
+            end else begin : g_two
+                logic [H-1:0] twos;
+                always_ff @(posedge clk) if (en) twos <= pairs;
+                assign out_data = {twos, ones};
+            end
+        end else begin : g_groups
+            logic [G-1:0] xa, xb, xc, wa, wb, wp, a, b, c;
+            logic [G+B-1:0] twos;
+            assign {xc, xb, xa} = x[3*G-1:0];
+            assign {wp, wb, wa} = w[3*G-1:0];
+            assign a = xa ~^ wa;
+            assign b = xb ~^ wb;
+            assign c = xc ~^ (wa ^ wb ^ wp);
+            if (N > 3 * G) begin : g_left
+                assign p = (3 * H)'({x[N-1:3*G], x[N+:G]});
+                assign q = ~((3 * H)'(Q'(~{w[N-1:3*G], wp})));
+            end else begin : g_none
+                assign p = (3 * H)'(x[N+:G]);
+                assign q = ~((3 * H)'(G'(~wp)));
+            end
+            always_ff @(posedge clk)
+                if (en) begin
+                    ones <= odd;
+                    twos <= (G + B)'({pairs, (a & b) | (c & (a | b))});
+                end
+            localparam int W = $clog2(H + 2 * (G + B) + 1);
+            logic [W-1:0] total;
+            lutra_tally #(.U(H), .T(G + B)) tally (.clk, .en, .ones, .twos, .out_data(total));
+            assign out_data = ($clog2(N + 1))'(total);
+            logic unused_bits;
+            assign unused_bits = &{1'b0, total};
+        end
+    endgenerate
+    assign {p2, p1, p0} = p;
+    assign {q2, q1, q0} = q;
+    assign odd   = ~(px ^ q0 ^ q1 ^ q2);
+    assign pairs = ((p0 ~^ q0) & (p1 ~^ q1)) | ((p2 ~^ q2) & ((p0 ~^ q0) | (p1 ~^ q1)));
+endmodule
+
+// x with the parities that lutra_agree needs: N bits, G of groups of three, H of three of those. Latency 1.
+module lutra_parities #(
+    parameter int N = 1,
+    parameter int G = N / 3,
+    parameter int H = (N - 2 * G + 2) / 3
+) (
+    input  logic             clk,
+    input  logic             en,
+    input  logic [N-1:0]     x,
+    output logic [N+G+H-1:0] out_data
+);
+    logic [3*H-1:0] p;
+    logic [H-1:0] p0, p1, p2;
+    assign {p2, p1, p0} = p;
+    generate
+        if (N < 3) begin : g_lanes
+            assign p = (3 * H)'(x);
+            always_ff @(posedge clk) if (en) out_data <= {p0 ^ p1 ^ p2, x};
+        end else begin : g_groups
+            logic [G-1:0] groups;
+            assign groups = x[0+:G] ^ x[G+:G] ^ x[2*G+:G];
+            if (N > 3 * G) begin : g_left
+                assign p = (3 * H)'({x[N-1:3*G], groups});
+            end else begin : g_none
+                assign p = (3 * H)'(groups);
+            end
+            always_ff @(posedge clk) if (en) out_data <= {p0 ^ p1 ^ p2, groups, x};
         end
     endgenerate
 endmodule
+

@@ -91,9 +91,9 @@ def features(
 ) -> dict[str, float]:
     """Terms of the cost, each proportional to what it costs.
 
-    count: functions of up to six inputs in popcounts; parities: those of x that all rows share; add: bits of adders in the trees; acc: accumulator bits; weights,
-    bias: LUTs of constant memories; ram*: the replay buffer; out: bits of the output register or slice; control:
-    counter bits; unit: 1. ff.*: registers of each.
+    count: functions of up to six inputs in popcounts; parities: those of x that all rows share; add: bits of adders in
+    the trees; acc: accumulator bits; weights, bias: LUTs of constant memories; ram*: the replay buffer; slice: bits of
+    the output slice; control: counter bits; unit: 1. ff.*: registers of each.
     """
     simd, pe = fold.simd, fold.pe
     one = popcount_bits(simd, w.bipolar)
