@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from itertools import product
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from lutra.hw.netlist import Netlist
 from lutra.ir import Array, Node, Tensor
@@ -18,11 +19,14 @@ from lutra.plan.stages import Stage
 from lutra.sim.rtl import RtlModel, RtlRun, Stimulus, from_words, to_words
 from lutra.tools.cache import Cache
 
+SERIES = 3
 DRAWN = 120  # samples of an operator that cases are chosen from
 PATIENCE = 20_000  # far above any sample's interval
 
 
-Feature = tuple[str, int]
+RAMS = ("auto", "lut", "block")
+WIDEST = 300  # bits, of `Case.width`: wider ones compile slowly and show no more
+Trait = tuple[object, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,13 +48,29 @@ class Case:
     def cycles(self) -> int:
         return self.op.cycles(self.fold, self.x)
 
-    @property
+    @cached_property
     def netlist(self) -> Netlist:
         return chain((Stage("unit", self.node, self.op, self.fold, self.x),), "lutra_case")
 
-    def frames(self, count: int, seed: int) -> Array:
+    @cached_property
+    def width(self) -> int:
+        """Bits of its two streams and of its constants' words: about how large the hardware is."""
+        block = self.netlist.instances[0].block
+        return block.in_width + block.out_width + sum(m.width for m in block.memories.values())
+
+    @property
+    def levels(self) -> int:
+        """How many values it gives for random frames, as far as that matters."""
+        return min(len(np.unique(self.op.evaluate(self.frames(8, start=0)))), 8)
+
+    @property
+    def count(self) -> int:
+        """How many frames show what it does: some for a steady state, and some words for what is rare."""
+        return max(8, -(-200 // self.netlist.in_words))
+
+    def frames(self, count: int, start: int) -> Array:
         """Random frames of the input's range; the first two hold nothing but its ends."""
-        rng, of = np.random.default_rng(seed), self.x.range
+        rng, of = np.random.default_rng(start), self.x.range
         x = of.lo + of.step * rng.integers(0, of.levels, (count, *self.x.shape), dtype=np.int64)
         x[:2] = np.where(rng.integers(0, 2, x[:2].shape), of.lo, of.hi)
         return x
@@ -68,49 +88,63 @@ class Case:
 
 
 def draw(cls: type[Unit], count: int) -> list[Node]:
-    """The first samples that hypothesis generates: the same ones in every run."""
+    """Samples by hypothesis, the same ones in every run: short series from many seeds, as one long series holds many
+    that hardly differ."""
+    nodes: list[Node] = []
+    for number in range(-(-count // SERIES)):
+        nodes += series(cls, number)
+    return nodes[:count]
+
+
+def series(cls: type[Unit], number: int) -> list[Node]:
+    """One series: the simplest sample, which opens each, is kept of the first alone."""
     nodes: list[Node] = []
 
-    @settings(max_examples=count, derandomize=True, database=None, deadline=None, phases=[Phase.generate],
+    @seed(number)
+    @settings(max_examples=SERIES + (number > 0), database=None, deadline=None, phases=[Phase.generate],
               suppress_health_check=list(HealthCheck))
     @given(cls.samples())
     def collect(node: Node) -> None:
         nodes.append(node)
 
     collect()
-    return nodes
+    return nodes[number > 0 :]
 
 
 def choose(cls: type[Unit], limit: int) -> list[Case]:
-    """Up to `limit` cases that differ as much as they can: each next one brings the most pairs of parameters' sizes
-    that no case before it has, and is the smaller one among equals."""
-    pool = [(shape(case), case) for case in candidates(cls)]
+    """Up to `limit` cases that tell as much as they can: each next one brings the most traits that no case before it
+    has, weighed by how many values it gives, and is the narrower one among equals."""
+    pool = [(traits(case), case.levels, case) for case in candidates(cls)]
     chosen: list[Case] = []
-    seen: set[tuple[Feature, Feature]] = set()
+    seen: set[Trait] = set()
     while pool and len(chosen) < limit:
-        best = max(range(len(pool)), key=lambda i: (len(pool[i][0] - seen), -pool[i][1].cycles))
-        pairs, case = pool.pop(best)
-        seen |= pairs
+        best = max(range(len(pool)), key=lambda i: (len(pool[i][0] - seen) * pool[i][1], -pool[i][2].width))
+        brought, _, case = pool.pop(best)
+        seen |= brought
         chosen.append(case)
     return chosen
 
 
 def candidates(cls: type[Unit]) -> list[Case]:
-    """Of each of many samples the cheapest fold, the most parallel, and two in between."""
+    """Of each of many samples the cheapest fold, the most parallel, and two in between; constants here and there."""
     found = []
     for k, node in enumerate(draw(cls, DRAWN)):
         legal = node.op.folds(node.args[0].out)
         assert legal, f"{node.op} has no fold"
         between = np.random.default_rng(k).permutation(range(1, len(legal) - 1))[:2]
-        found += [Case(node, legal[i]) for i in sorted({0, len(legal) - 1, *map(int, between)})]
-    return found
+        for i in sorted({0, len(legal) - 1, *map(int, between)}):
+            found.append(Case(node, replace(legal[i], ram=RAMS[len(found) % len(RAMS)])))
+    return [case for case in found if case.width <= WIDEST]
 
 
-def shape(case: Case) -> set[tuple[Feature, Feature]]:
-    """The pairs of (parameter, size of its value) of a case's hardware."""
-    params = case.netlist.instances[0].block.params
-    sizes = sorted((k, v if v < 3 else 1 + v.bit_length()) for k, v in params.items() if isinstance(v, int))
-    return set(product(sizes, sizes))
+def traits(case: Case) -> set[Trait]:
+    """What a case's hardware is like: all triples of (parameter, size of its value), and how each two parameters
+    compare and divide."""
+    params = sorted((k, v) for k, v in case.netlist.instances[0].block.params.items() if isinstance(v, int))
+    sizes = [(k, v if v < 3 else 1 + v.bit_length()) for k, v in params]
+    ratios = [(a, b, (x > y) - (x < y), bool(x and y and not (x % y and y % x)))
+              for (a, x), (b, y) in combinations(params, 2)]
+    return {*combinations(sizes, 3), *ratios}
 
 
 @dataclass(frozen=True)
@@ -124,12 +158,12 @@ class Bench:
     def build(cls, chosen: list[Case], cache: Path, changed: Mapping[str, str] | None = None) -> Bench:
         return cls(chosen, RtlModel.build_many([c.netlist for c in chosen], Cache(cache), changed, fast=False))
 
-    def run(self, frames: int, seed: int, stalls: tuple[float, float] = (0.0, 0.0),
+    def run(self, start: int, stalls: tuple[float, float] = (0.0, 0.0),
             arrivals: list[Array] | None = None) -> list[tuple[Case, Array, RtlRun]]:
         """Each case with its input and what its RTL made of it."""
-        x = [c.frames(frames, seed + k) for k, c in enumerate(self.cases)]
+        x = [c.frames(c.count, start + k) for k, c in enumerate(self.cases)]
         when = arrivals or [None] * len(x)
-        drive = [Stimulus(c.words(v), stalls, seed + k, a)
+        drive = [Stimulus(c.words(v), stalls, start + k, a)
                  for k, (c, v, a) in enumerate(zip(self.cases, x, when, strict=True))]
         return list(zip(self.cases, x, self.model.run_many(drive, patience=PATIENCE), strict=True))
 

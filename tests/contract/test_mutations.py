@@ -15,8 +15,7 @@ from lutra.hw.verilog import library
 from lutra.ops import units
 from lutra.tools.run import parallel
 
-FRAMES = 5
-LIMIT = 10  # cases
+LIMIT = {"Rescale": 24}  # cases, where more than usual
 AT_ONCE = 2
 
 # unit -> (file, what stands there, what shall stand there)
@@ -127,8 +126,8 @@ def complaint(cases: list[Case], cache: Path, changed: dict[str, str]) -> str:
     """What the contract says of these cases with library files changed; nothing where it is satisfied."""
     try:
         bench = Bench.build(cases, cache, changed)
-        for stalls in ((0.0, 0.0), (0.4, 0.4)):
-            results = bench.run(FRAMES, seed=11, stalls=stalls)
+        for stalls in ((0.0, 0.0), (0.4, 0.4), (0.0, 0.7)):
+            results = bench.run(start=11, stalls=stalls)
             if wrong := differences(results):
                 return f"other integers: {wrong[0]}"
             if stalls == (0.0, 0.0) and (late := [c for c, _, r in results if not timely(c, r)]):
@@ -151,7 +150,7 @@ def test_every_unit_has_faults():
 @pytest.mark.parametrize("name", sorted(FAULTS))
 def test_every_fault_is_found(name, cache):
     (unit,) = [u for u in units() if u.__name__ == name]
-    cases = choose(unit, LIMIT)
+    cases = choose(unit, LIMIT.get(name, 12))
     texts = library(c.netlist.instances[0].block.module for c in cases)
     assert complaint(cases, cache, {}) == ""
     jobs = []
@@ -159,6 +158,6 @@ def test_every_fault_is_found(name, cache):
         assert old in texts[file], f"{file} has no {old!r} any more: choose another fault"
         jobs.append(partial(complaint, cases, cache, {file: texts[file].replace(old, new)}))
     found = list(parallel(jobs, AT_ONCE))
-    broken = [f for f, said in zip(FAULTS[name], found, strict=True) if "syntax error" in said or "verilator" in said]
-    assert not broken, "these do not even compile"
-    assert [f for f, said in zip(FAULTS[name], found, strict=True) if not said] == []
+    told = dict(zip(FAULTS[name], found, strict=True))
+    assert not [f for f, said in told.items() if "verilator failed" in said], "these do not even compile"
+    assert not [f for f, said in told.items() if not said], "nobody sees these"
