@@ -29,7 +29,7 @@ from lutra.ops.window.op import Window
 from lutra.synth import Resources, synthesise_block
 from lutra.tools.cache import Cache
 
-LANE_BITS = 600  # most products of bits in a MatMul, and a bound for the others' words
+LANE_BITS = 320  # most products of bits in a MatMul, and a bound for the others' words
 Draw = Callable[[np.random.Generator], tuple[Unit, Tensor, Fold]]
 
 
@@ -106,7 +106,7 @@ def matmul(rng: np.random.Generator) -> tuple[Unit, Tensor, Fold]:
     near = sorted(folds, key=lambda f: abs(np.log(f[0] * f[1]) - size))[:6]
     p, q = near[rng.integers(len(near))]
     ram = ("auto", "auto", "lut", "block")[rng.integers(4)]
-    if ram == "lut" and rows * columns * unit.coding.bits > 2**15:
+    if ram == "lut" and rows * columns * unit.coding.bits > 2**13:
         ram = "auto"  # hours of synthesis that no plan would choose
     return unit, Tensor((columns,), x), Fold(p, q, ram)
 
@@ -119,9 +119,9 @@ def by_channel(rng: np.random.Generator, most: int = 128) -> tuple[int, int]:
 
 
 def threshold(rng: np.random.Generator) -> tuple[Unit, Tensor, Fold]:
-    channels, pe = by_channel(rng, 32)
+    channels, pe = by_channel(rng, 16)
     x = sums(rng)
-    steps = min(2 ** pick(rng, (1, 1, 2, 2, 3, 4)) - 1, x.levels - 1)
+    steps = min(2 ** pick(rng, (1, 1, 2, 2, 3)) - 1, x.levels - 1)
     rows = channels if rng.random() < 0.85 else 1
     values = np.sort(rng.integers(x.lo, x.hi + 1, (rows, steps)), axis=1)
     falling = rng.random(rows) < (0.5 if rng.random() < 0.3 else 0.0)
@@ -131,7 +131,7 @@ def threshold(rng: np.random.Generator) -> tuple[Unit, Tensor, Fold]:
 
 
 def rescale(rng: np.random.Generator) -> tuple[Unit, Tensor, Fold]:
-    channels, pe = by_channel(rng, 16)
+    channels, pe = by_channel(rng, 8)
     x, rows = sums(rng), channels if rng.random() < 0.6 else 1
     mul = rng.integers(1, 2 ** pick(rng, (1, 4, 6, 8)), rows) * rng.choice([1, 1, -1])
     add = rng.integers(-(2**8), 2**8, rows) * int(rng.random() < 0.7)
@@ -142,7 +142,7 @@ def rescale(rng: np.random.Generator) -> tuple[Unit, Tensor, Fold]:
 
 
 def table(rng: np.random.Generator) -> tuple[Unit, Tensor, Fold]:
-    channels, pe = by_channel(rng, 16)
+    channels, pe = by_channel(rng, 8)
     bits = pick(rng, (2, 3, 4, 5, 6, 8))
     x = (Range(0, 2**bits - 1), Range(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1))[rng.integers(2)]
     rows = channels if rng.random() < 0.4 and channels * x.levels <= 4096 else 1

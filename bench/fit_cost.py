@@ -18,8 +18,8 @@ from lutra.ops.base import FAMILIES
 from lutra.ops.cost import TABLE, weighed
 
 SEED = 1
-COUNT = {"matmul": 45, "threshold": 25}
-USUAL = 18
+COUNT = {"matmul": 40, "threshold": 16, "rescale": 14}
+USUAL = 12
 FLOOR = 20.0  # LUTs or FFs under which errors count as absolute
 
 

@@ -74,7 +74,8 @@ def place(netlist: Netlist, device: Device, clock_mhz: float, cache: Cache) -> P
     files, top = dict(sources(netlist)), netlist.name
     if serial:
         files, top = {**files, "lutra_pins.sv": serial_top(netlist)}, "lutra_pins"
-    script = read_script(files, top) + FLOWS["ecp5"].format(top=top) + " -json design.json\ntee -o stat.json stat -json\n"
+    flow = FLOWS["ecp5"].format(top=top) + " -json design.json\ntee -o stat.json stat -json\n"
+    script = read_script(files, top) + flow
     args = [option, "--package", package, "--speed", str(SPEED_GRADE), "--freq", f"{clock_mhz:g}", "--seed", str(SEED)]
 
     def make(folder: Path) -> None:
