@@ -7,14 +7,14 @@ takes seconds.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from lutra.ir import Array, Constant, Input, Node, Range, Tensor
+from lutra.ir import Array, Constant, Range, Tensor
 from lutra.ops.argmax.op import ArgMax
 from lutra.ops.base import Fold, Unit, divisors
 from lutra.ops.fifo.op import Fifo
@@ -50,11 +50,16 @@ class Sample:
 
 def measure(op: str, family: str, seed: int, count: int, cache: Cache) -> list[Sample]:
     """`count` synthesised draws of an operator."""
-    draws = [DRAWS[op](np.random.default_rng([seed, i, *op.encode()])) for i in range(count)]
-    blocks = [unit.block(fold, x) for unit, x, fold in draws]
+    drawn = draws(op, seed, count)
+    blocks = [unit.block(fold, x) for unit, x, fold in drawn]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         found = list(pool.map(lambda block: synthesise_block(block, family, cache), blocks))
-    return [Sample(op, *draw, resources) for draw, resources in zip(draws, found, strict=True)]
+    return [Sample(op, *draw, resources) for draw, resources in zip(drawn, found, strict=True)]
+
+
+def draws(op: str, seed: int, count: int) -> list[tuple[Unit, Tensor, Fold]]:
+    """The first `count` configurations of a seed."""
+    return [DRAWS[op](np.random.default_rng([seed, i, *op.encode()])) for i in range(count)]
 
 
 def cache() -> Cache:
@@ -206,8 +211,3 @@ DRAWS: dict[str, Draw] = {
     "matmul": matmul, "threshold": threshold, "rescale": rescale, "table": table, "pad": pad, "window": window,
     "maxreduce": maxreduce, "argmax": argmax, "width": width, "fifo": fifo,
 }
-
-
-def operators() -> Iterator[str]:
-    """All operators that have draws."""
-    yield from DRAWS

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from typing import Any
 
 import numpy as np
 from cost_units import DRAWS, Sample, cache, measure
@@ -20,6 +21,8 @@ from lutra.ops.cost import TABLE, weighed
 SEED = 1
 COUNT = {"matmul": 40, "threshold": 16, "rescale": 14}
 USUAL = 12
+ALIKE = 3  # configurations that two families are compared on
+FABRIC = {"xcup": "xc7"}  # the same six-input LUTs and memories
 FLOOR = 20.0  # LUTs or FFs under which errors count as absolute
 
 
@@ -32,25 +35,40 @@ def fit(samples: list[Sample], family: str, resource: str) -> tuple[dict[str, fl
     weight = 1 / np.maximum(y, FLOOR)
     found, _ = nnls(a * weight[:, None], y * weight)
     error = np.abs(a @ found - y) / np.maximum(y, 1)
-    figures = {"samples": len(samples), "median_error": float(np.median(error)), "p90_error": float(np.quantile(error, 0.9))}
+    figures = {"samples": len(samples), "median_error": round(float(np.median(error)), 4),
+               "p90_error": round(float(np.quantile(error, 0.9)), 4)}
     return dict(zip(names, np.round(found, 5).tolist(), strict=True)), figures
+
+
+def same(op: str, family: str, other: str) -> bool:
+    """Whether synthesis finds the very same LUTs and flip-flops on both families for the first configurations."""
+    found = [[(s.found.lut, s.found.ff) for s in measure(op, f, SEED, ALIKE, cache())] for f in (family, other)]
+    return found[0] == found[1]
+
+
+def entry(op: str, family: str, table: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Coefficients and figures of an operator on a family: fitted, or another family's where the fabric is the same."""
+    other = FABRIC.get(family)
+    if other and same(op, family, other):
+        return table["coefficients"][other][op], {"same_as": other, "compared": ALIKE}
+    samples = measure(op, family, SEED, COUNT.get(op, USUAL), cache())
+    fits = {r: fit(samples, family, r) for r in ("lut", "ff")}
+    return {r: f[0] for r, f in fits.items()}, {r: f[1] for r, f in fits.items()}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("operators", nargs="*", default=list(DRAWS), choices=[*DRAWS, []])
+    parser.add_argument("operators", nargs="*", metavar="operator", help=f"of {', '.join(DRAWS)}; all by default")
     parser.add_argument("--families", nargs="*", default=list(FAMILIES), choices=FAMILIES)
     chosen = parser.parse_args()
     table = json.loads(TABLE.read_text())
     for family in chosen.families:
-        for op in chosen.operators:
-            samples = measure(op, family, SEED, COUNT.get(op, USUAL), cache())
-            fits = {r: fit(samples, family, r) for r in ("lut", "ff")}
-            table["coefficients"].setdefault(family, {})[op] = {r: f[0] for r, f in fits.items()}
-            table.setdefault("fits", {}).setdefault(family, {})[op] = {r: f[1] for r, f in fits.items()}
+        for op in chosen.operators or DRAWS:
+            found, figures = entry(op, family, table)
+            table["coefficients"].setdefault(family, {})[op] = found
+            table.setdefault("fits", {}).setdefault(family, {})[op] = figures
             TABLE.write_text(json.dumps(table, indent=1, sort_keys=True) + "\n")
-            text = ", ".join(f"{r} median {f[1]['median_error']:.1%} p90 {f[1]['p90_error']:.1%}" for r, f in fits.items())
-            print(f"{family} {op}: {text}", flush=True)
+            print(f"{family} {op}: {figures}", flush=True)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ EXACT = ("bram", "dsp")  # closed formulas of the operator: taken as they are
 
 @cache
 def coefficients() -> dict[str, dict[str, dict[str, dict[str, float]]]]:
-    """family -> operator -> resource ("lut", "ff") -> feature -> resources for each unit of the feature."""
+    """Family -> operator -> resource ("lut", "ff") -> feature -> resources for each unit of the feature."""
     table: dict[str, dict[str, dict[str, dict[str, float]]]] = json.loads(TABLE.read_text())["coefficients"]
     return table
 
