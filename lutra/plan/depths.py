@@ -42,9 +42,48 @@ def stream_depths(graph: Graph, folds: Mapping[Node, Fold], interval: int | None
     for _ in range(PASSES):
         found = _Timing(units, at_once(units[0]), None, depths, 0).depths()
         if found == depths:
-            return {node: depth for node, depth in depths.items() if depth}
+            waiting = _waiting(units, even, interval, found)
+            return {node: max(depth, waiting[node]) for node, depth in depths.items() if max(depth, waiting[node])}
         depths = found
     raise AssertionError("stream depths do not come to rest")
+
+
+def _waiting(units: tuple[Stage, ...], arrivals: Array, interval: int, least: Mapping[Node, int]) -> dict[Node, int]:
+    """For each stream the most words that wait in it in steady state, every stage running as soon as it can.
+
+    With this room no stage is ever held up by its output when frames come every `interval` cycles. A held-up unit's
+    pipeline keeps the gaps between its results, which the late schedule above does not know: it would close them.
+    0 where the source's output register does.
+    """
+    _, came = steady(units[0], arrivals, interval)
+    rooms: dict[Node, int] = {}
+    for source, sink in pairwise(units):
+        into, room = came, 0
+        for stage in (*stream(source, sink, max(least.get(source.node, 0), SMALLEST)), sink):
+            into = came if isinstance(stage.unit, Fifo) else into
+            taken, came_next = steady(stage, came, interval)
+            if not _unhurried(came, taken, interval):
+                room = max(room, SMALLEST)
+            came = came_next
+        if room:
+            last = -(-np.arange(1, len(into) + 1) * len(taken) // len(into)) - 1  # the sink's word with its last part
+            room = max(room, _most(into, taken[last], interval))
+        rooms[source.node] = room
+    return rooms
+
+
+def _unhurried(there: Array, taken: Array, interval: int) -> bool:
+    """Whether each word is taken as it comes, or before the next result stands behind the output register."""
+    after = np.append(there[1:], there[0] + interval)
+    return bool(((taken == there) | (taken <= after - 2)).all())
+
+
+def _most(there: Array, gone: Array, interval: int) -> int:
+    """The most words at once that have come and not gone, the one that comes in a cycle among them."""
+    frames = -(-int(gone.max() - there.min()) // interval) + 2
+    release = interval * np.arange(frames)[:, None]
+    left = np.searchsorted((gone[None, :] + release).ravel(), there + release[-1], side="left")
+    return int((np.arange(len(there)) + len(there) * (frames - 1) + 1 - left).max())
 
 
 @dataclass(frozen=True)
