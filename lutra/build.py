@@ -57,7 +57,16 @@ def compile(
     lowered = lower(loaded.graph, given, target.family)
     plan = plan_for(lowered.graph, target, clock_mhz, fps, budget, folding)
     facts = ModelFile(loaded.name, loaded.sha256, loaded.size)
-    return Accelerator(facts, loaded.graph, lowered, plan, Cache(cache_folder(cache)))
+    acc = Accelerator(facts, loaded.graph, lowered, plan, Cache(cache_folder(cache)))
+    acc.measured["target"] = _target(fps, budget, folding)
+    return acc
+
+
+def _target(fps: float | None, budget: float | None, folding: object) -> str:
+    """What was asked for, in words."""
+    if folding is not None:
+        return "folds by hand"
+    return f"{fps:g} frames/s" if fps is not None else f"{BUDGET if budget is None else budget:.0%} of the device"
 
 
 def plan_for(

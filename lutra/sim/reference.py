@@ -6,7 +6,8 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,8 +15,12 @@ from lutra.errors import LutraError
 from lutra.ir import Array, Graph, Input, Node
 from lutra.ops.base import Unit
 
-MEMORY = 32 << 20  # bytes that the widest step of one batch may take; more frames than that are run in parts
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
+
 WORD = 8  # bytes of the widest number type that a kernel uses
+CACHED, MEMORY = 2 << 20, 32 << 20  # bytes: what stays in a core's cache, and the most that one part may take
+FEW = 8  # frames that a matrix product needs to be fast, cached or not
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,17 +91,28 @@ class Runner:
     def _part(self) -> int:
         """How many frames run at once."""
         frame = max(n.out.size + sum(a.out.size for a in n.args) for n in self.graph.nodes)
-        return max(1, MEMORY // (WORD * frame))
+        return min(max(1, MEMORY // (WORD * frame)), max(FEW, CACHED // (WORD * frame)))
 
 
 def side_by_side(work: Callable[[Array], Array], parts: Sequence[Array]) -> list[Array]:
     """The work on each part, a thread for each core and none inside a matrix product: threads that share one product
     wait for each other, and where cores are busy they wait long.
     """
-    from threadpoolctl import threadpool_limits
+    with _libraries().limit(limits=1, user_api="blas"):
+        return list(_threads().map(work, parts))
 
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
-        return list(pool.map(work, parts))
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="lutra")
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    """The process's numeric libraries; finding them takes milliseconds, so once."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def _kernel(node: Node) -> Callable[..., Array] | None:
