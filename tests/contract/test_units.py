@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cases import Bench, Case, choose, differences, draw
+from cases import LIMIT, Bench, Case, choose, differences, draw
 
 import lutra.ops
 from lutra.hw.verilog import sources
@@ -16,7 +16,6 @@ from lutra.tools.find import verilator, yosys
 
 UNITS = units()
 NO_HARDWARE = {"reshape", "source"}  # folders of lutra/ops that hold no unit
-LIMIT = {"MatMul": 26, "Rescale": 24}  # cases, where more than usual
 STALLS = [(0.0, 0.0), (0.3, 0.3), (0.7, 0.0), (0.0, 0.7)]
 
 
