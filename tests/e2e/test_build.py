@@ -21,7 +21,8 @@ from lutra.plan.devices import device
 
 DIGITS = Path(str(files("lutra") / "data" / "digits.onnx"))
 FORMAT = {"input_range": (0, 16), "input_scale": 1 / 16}
-HOSTILE = ["../../x", "a;rm -rf b", "<script>alert(1)</script>", "module", "x" * 300, "Größe→图", "Conv", "conv", "`$(id)`"]
+HOSTILE = ["../../x", "a;rm -rf b", "<script>alert(1)</script>", "module", "x" * 300, "Größe→图", "Conv", "conv",
+           "`$(id)`"]
 
 
 @pytest.fixture(scope="module")
@@ -114,9 +115,12 @@ def test_a_device_that_is_too_small_says_by_how_much(acc, cache, monkeypatch):
 
     import lutra.build
 
-    small = replace(device("ecp5-25k"), lut=850)
+    need, least = (lutra.compile(DIGITS, "ecp5-25k", fps=fps, **FORMAT, cache=cache).plan.cost.lut
+                   for fps in (150_000, 1_000))
+    assert need - least > 50
+    small = replace(device("ecp5-25k"), lut=int(need + least) // 2, bram=0)
     monkeypatch.setattr(lutra.build, "find_device", lambda name: small)
-    with pytest.raises(LutraError, match=r"LUT.*850") as caught:
+    with pytest.raises(LutraError, match=f"LUT.*{small.lut}") as caught:
         lutra.compile(DIGITS, "ecp5-25k", fps=150_000, **FORMAT, cache=cache)
     assert "frames/s" in caught.value.hint
 
@@ -185,7 +189,8 @@ def test_a_damaged_build_is_one_sentence(acc, tmp_path, damage, cache):
 def test_ctrl_c_in_mid_build_leaves_nothing(tmp_path):
     """Interrupted while Verilator and the compiler run: exit status 130, no folder, no drafts, no processes."""
     command = [sys.executable, "-m", "lutra", "build", str(DIGITS), "--fps", "50000", "--input-range", "0", "16",
-               "--input-scale", "0.0625", "--measure", "-o", str(tmp_path / "build"), "--cache", str(tmp_path / "cache")]
+               "--input-scale", "0.0625", "--measure", "-o", str(tmp_path / "build"), "--cache",
+               str(tmp_path / "cache")]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
     deadline = time.monotonic() + 60
     while not list((tmp_path / "cache").glob(".*")) and time.monotonic() < deadline:
