@@ -16,7 +16,7 @@ from lutra.hw.verilog import sources
 from lutra.plan.devices import Device
 from lutra.synth.pins import pins, serial_top
 from lutra.synth.report import count
-from lutra.synth.synthesise import FLOWS, read_script, run_yosys
+from lutra.synth.units import FLOWS, read_script, run_yosys
 from lutra.tools.cache import Cache
 from lutra.tools.find import ecppack, nextpnr_ecp5, yosys
 
