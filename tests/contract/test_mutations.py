@@ -45,14 +45,15 @@ FAULTS: dict[str, list[tuple[str, str, str]]] = {
         ("matmul.sv", "else if (en) valid_d", "else valid_d"),  # a stall dropped
         ("matmul.sv", "assign en = !(last_d[D-1] && out_valid)", "assign en = 1'b1"),
         ("matmul.sv", "first_d[D-1] ?", "last_d[D-1] ?"),
-        ("matmul.sv", "assign xs[q] = x[q*XBITS+b]", "assign xs[q] = x[(SIMD-1-q)*XBITS+b]"),  # lanes swapped
+        ("matmul.sv", "assign bits[q] = w[q*WBITS+a]", "assign bits[q] = w[(SIMD-1-q)*WBITS+a]"),  # lanes swapped
         ("matmul.sv", "w[p*SIMD*WBITS+:SIMD*WBITS]", "w[(PE-1-p)*SIMD*WBITS+:SIMD*WBITS]"),
         ("matmul.sv", "if (write) words[index]", "words[index]"),
         ("matmul.sv", "nf == NW'(NF - 1)", "nf == NW'(NF - 2)"),
         ("matmul.sv", ".NEGATIVE(XSIGNED)", ".NEGATIVE(0)"),
         ("matmul.sv", ".NEGATIVE(WSIGNED)", ".NEGATIVE(0)"),
         ("matmul.sv", "(SCALE == 1)", "(SCALE != 0)"),
-        ("popcount.sv", "x ~^ w", "x ^ w"),
+        ("popcount.sv", "assign a = xa ~^ wa", "assign a = xa ^ wa"),
+        ("popcount.sv", "(low_late >> 1), carry_late}", "(low_late >> 1), 1'b0}"),
         ("popcount.sv", "twos <= (a & b) | (c & (a | b))", "twos <= (a & b) | (c & a)"),
     ],
     "MaxReduce": [
