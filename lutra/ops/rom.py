@@ -31,10 +31,25 @@ def blocks(depth: int, width: int, family: str) -> int:
     return min(ceil(width / w) * ceil(depth / d) for w, d in shapes)
 
 
+def columns(depth: int, width: int) -> float:
+    """How many different columns a constant memory of random bits has: synthesis keeps one of those that are alike."""
+    if depth == 1:
+        return 0.0
+    if depth > 20:
+        return float(width)
+    kinds = 2.0**depth
+    return kinds * (1 - (1 - 1 / kinds) ** width)
+
+
 def lut_bits(depth: int, width: int, family: str) -> float:
-    """LUTs of a constant memory in logic: one for 64 words (16 on ECP5) of each bit, and its multiplexers."""
+    """LUTs of a constant memory in logic: one for 64 words (16 on ECP5) of each column, and its multiplexers.
+
+    Columns of two words are a bit of the address, its inverse or a constant; so are 6 in 16 of those of three or four.
+    """
     words = 16 if family == "ecp5" else 64
-    return 0.0 if depth == 1 else width * ceil(depth / words)
+    if depth <= 2:
+        return 0.0
+    return columns(depth, width) * ceil(depth / words) * (10 / 16 if depth <= 4 else 1)
 
 
 def lut_ram(depth: int, width: int, family: str) -> dict[str, float]:

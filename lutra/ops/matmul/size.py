@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lutra.ir import Range
 from lutra.ops.base import Fold
-from lutra.ops.rom import blocks, in_block, lut_bits, lut_ram
+from lutra.ops.rom import blocks, columns, in_block, lut_bits, lut_ram
 
 
 def log2_up(n: int) -> int:
@@ -118,7 +118,7 @@ def features(
         "unit": 1,
         "ff.tree": pe * (planes * one[2] + w.bits * over_x[1] + over_w[1]),
         "ff.acc": pe * y.bits * 2,
-        "ff.weights": 0 if block or depth == 1 else width,
+        "ff.weights": 0 if block else columns(depth, width),
         "lut.parities": sum(parities) * x.bits,
         "ff.x": kept * (1 if nf > 1 and sf > 1 else 2) + (kept + sum(parities) * x.bits if w.bipolar else 0),
         "ff.control": 2 * control + 3 * depth_of_dot(simd, x.bits, w.bits, w.bipolar),

@@ -16,7 +16,7 @@ from lutra.ops.base import Cost, Fold
 from lutra.ops.cost import estimate
 from lutra.ops.elementwise import Elementwise, by_word, check_rows
 from lutra.ops.matmul.size import log2_up, weigh_bits
-from lutra.ops.rom import lut_bits
+from lutra.ops.rom import columns, lut_bits
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -149,30 +149,41 @@ class Rescale(Elementwise):
         return Block("lutra_rescale", params, memories, pe * x.range.bits, pe * y.bits)
 
     def features(self, fold: Fold, x: Tensor, family: str) -> dict[str, float]:
-        """multiply: bits gated and added for products; sum, round, clip: bits of each; table: LUTs of constants.
+        """gate, product: bits of x gated by those of a factor, and added; fixed: bits added for constant factors; sum,
+        round, clip, clipped: bits of each step; table: LUTs of constants; ff.*: registers.
 
         Products are made of LUTs: no multiplier block is used.
         """
         factors, bits = self.widths(x.range)
-        plain = (factors.lo, factors.hi) == (1, 1)
-        pe, nf, out = fold.pe, self.words(fold, x), self._reach(x.range).bits
-        adders, registers = (0, 0) if plain else weigh_bits(factors.bits, x.range.bits)
-        index, quotient = (nf - 1).bit_length(), bits - self.shift + 1
+        (mul, add), free = self.constants(x.range), self._round(self._ends(x.range))
+        plain, varies = (factors.lo, factors.hi) == (1, 1), (nf := self.words(fold, x)) > 1
+        pe, out, index = fold.pe, self._reach(x.range).bits, (nf - 1).bit_length()
+        planes = 0 if plain else factors.bits
+        added, registers = weigh_bits(planes, x.range.bits) if planes else (0, 0)
+        ones = sum(int(c).bit_count() for c in factors.encode(mul)) / len(mul) if planes else 0.0
+        quotient = bits - self.shift + 1
+        clips = int(free.min()) < self.lo or int(free.max()) > self.hi
+        addend = covering(add).bits if add.any() else 0
+        tables = pe * (planes + addend)
         return {
-            "lut.multiply": pe * (adders + (0 if plain else factors.bits * x.range.bits)),
-            "lut.sum": pe * bits,
+            "lut.gate": pe * planes * x.range.bits * varies,
+            "lut.product": pe * added * varies,
+            "lut.fixed": 0 if varies else pe * max(ones - 1, 0) * x.range.bits,
+            "lut.sum": pe * bits if addend else 0,
             "lut.round": pe * quotient if self.even and self.shift else 0,
-            "lut.clip": pe * quotient,
-            "lut.table": lut_bits(nf, pe * (bits + (0 if plain else factors.bits)), family),
+            "lut.clip": pe * (quotient - out) * clips,
+            "lut.clipped": pe * out * clips,
+            "lut.table": lut_bits(nf, tables, family),
             "lut.out": pe * out,
             "lut.control": index,
             "unit": 1,
             "ff.x": pe * x.range.bits,
-            "ff.multiply": pe * registers,
+            "ff.product": pe * registers * varies,
+            "ff.fixed": 0 if varies else pe * ones * x.range.bits,
             "ff.sum": pe * (bits + quotient),
             "ff.out": pe * out * 2,
             "ff.control": 2 * index + self.latency(x),
-            "ff.table": pe * bits if nf > 1 else 0,
+            "ff.table": columns(nf, tables),
         }
 
     def cost(self, fold: Fold, x: Tensor, family: str) -> Cost:

@@ -15,7 +15,7 @@ from lutra.ir import Array, Constant, Node, Range, Tensor
 from lutra.ops.base import Cost, Fold
 from lutra.ops.cost import estimate
 from lutra.ops.elementwise import Elementwise, by_word, check_rows, lookup
-from lutra.ops.rom import lut_bits
+from lutra.ops.rom import columns, lut_bits
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -162,25 +162,26 @@ class Threshold(Elementwise):
         return bool(self.falling.array.any())
 
     def features(self, fold: Fold, x: Tensor, family: str) -> dict[str, float]:
-        """compare: bits compared; table: LUTs of threshold memories; out: bits of the slice; ff.*: registers.
+        """compare, fixed: bits compared with what a memory holds, and with constants; first, table: LUTs of threshold
+        memories; out: bits of the slice; ff.*: registers.
 
         Thresholds stay in LUTs: each channel reads at an address of its own, so block memories would be one a lane.
         """
         pe, k, nf, bits = fold.pe, self.stages, self.words(fold, x), x.range.bits
-        own = self.rows > 1
-        later = range(1, k)
+        fixed = int(nf == 1)  # the first stage's threshold is a constant
+        later = [nf << j for j in range(1, k)]
         index = (nf - 1).bit_length()
         out = (self.step * self.count).bit_length() if self.step == 1 else k
-        tables = lut_bits(nf, bits, family) + sum(lut_bits(nf << j, bits, family) for j in later)
         return {
-            "lut.compare": pe * bits * k,
-            "lut.table": pe * tables,
-            "lut.shared": 0 if own else pe * bits,
+            "lut.compare": pe * bits * (k - fixed),
+            "lut.fixed": pe * bits * fixed,
+            "lut.first": lut_bits(nf, pe * bits, family),
+            "lut.table": pe * sum(lut_bits(depth, bits, family) for depth in later),
             "lut.out": pe * out,
             "lut.control": 2 * index,
             "unit": 1,
             "ff.x": pe * bits * 2 * (k - 1),
-            "ff.table": pe * bits * (k - 1) + (pe * bits if nf > 1 else 0),
+            "ff.table": columns(nf, pe * bits) + pe * sum(columns(depth, bits) for depth in later),
             "ff.found": pe * (k * k),
             "ff.out": pe * out * 2,
             "ff.control": index * 2 * k + 2 * k,
