@@ -87,7 +87,7 @@ def executable(netlists: Sequence[Netlist], cache: Cache, style: Style, changed:
 
 def runtime(cache: Cache, style: Style) -> list[Path]:
     """Objects that every simulation links: Verilator's own runtime and the harness."""
-    names = ["verilated", "verilated_threads", "verilated_random", *(["verilated_vcd_c"] if style.traced else [])]
+    names = ["verilated", "verilated_threads", *(["verilated_vcd_c"] if style.traced else [])]
     files = [*(_include() / f"{n}.cpp" for n in names), HERE / "harness.cpp"]
 
     def make(folder: Path) -> None:

@@ -78,11 +78,12 @@ def parallel(jobs: Iterable[Callable[[], T]], at_once: int) -> Iterator[T]:
             for future in futures:
                 yield future.result()
         except BaseException as e:
-            first = errors[0] if errors and isinstance(e, Exception) else e
             while not all(f.cancel() or f.done() for f in futures):
                 _end(*live)
                 wait(futures, timeout=0.05)
-            raise first
+            if errors and isinstance(e, Exception):
+                raise errors[0] from None
+            raise
 
 
 def telling(output: str) -> str:
