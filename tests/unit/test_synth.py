@@ -13,8 +13,8 @@ from lutra.synth.report import SynthReport, count
 from lutra.tools.cache import Cache
 
 
-def fifo(width, depth):
-    return Block("lutra_fifo", {"WIDTH": width, "DEPTH": depth}, {}, width, width)
+def fifo(width, depth, block=0):
+    return Block("lutra_fifo", {"WIDTH": width, "DEPTH": depth, "BLOCK": block}, {}, width, width)
 
 
 def chain(*blocks):
