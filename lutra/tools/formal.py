@@ -42,7 +42,9 @@ def _script(module: str, params: Mapping[str, int | str], sources: Iterable[Path
             f'setundef -undriven -anyseq; write_smt2 -wires "{problem}"')
 
 
-def _solve(problem: Path, module: str, params: Mapping[str, int | str], options: tuple[str, ...], timeout_s: float) -> None:
+def _solve(
+    problem: Path, module: str, params: Mapping[str, int | str], options: tuple[str, ...], timeout_s: float
+) -> None:
     try:
         output = run([*SMTBMC, "-s", "z3", *options, str(problem)], timeout_s=timeout_s, env=_with_z3(), name="smtbmc")
     except LutraError as e:

@@ -24,6 +24,6 @@ class Reshape(Op):
         return Tensor(self.shape, x.elem)
 
     def evaluate(self, *args: Array) -> Array:
-        """numpy's reshape of each frame."""
+        """Numpy's reshape of each frame."""
         (x,) = args
         return x.reshape(len(x), *self.shape)
