@@ -9,6 +9,7 @@ from lutra.ops.base import Fold
 
 LUT_WORDS = 128  # a memory of up to this many words is cheaper in LUTs than in a block memory mostly left empty
 LUT_BITS = 4096  # and so is one of fewer bits than this
+WORTH = {"xc7": 64, "xcup": 64, "ecp5": 128}  # LUTs for which synthesis takes a block memory
 RAMB18 = ((1, 16384), (2, 8192), (4, 4096), (9, 2048), (18, 1024), (36, 512))  # width, words; Xilinx UG473
 DP16KD = ((1, 16384), (2, 8192), (4, 4096), (9, 2048), (18, 1024), (36, 512))  # Lattice FPGA-TN-02204
 
@@ -65,3 +66,11 @@ def lut_ram(depth: int, width: int, family: str) -> dict[str, float]:
         banks, luts = ceil(depth / 64), 4 * ceil(width / (6 if depth <= 32 else 3))
     return {"lut.ram": float(banks * luts), "lut.ram_mux": float(width * (banks - 1)),
             "lut.ram_bank": float(banks if banks > 1 else 0)}
+
+
+def buffer(depth: int, width: int, family: str) -> dict[str, float]:
+    """Features of a memory with a port to write and one to read whose place is left to synthesis: block memories where
+    each takes the place of WORTH LUTs or more (found in its results).
+    """
+    luts, count = lut_ram(depth, width, family), blocks(depth, width, family)
+    return {"bram": float(count)} if luts["lut.ram"] >= WORTH[family] * count else luts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lutra.ir import Range
 from lutra.ops.base import Fold
-from lutra.ops.rom import blocks, columns, in_block, lut_bits, lut_ram
+from lutra.ops.rom import blocks, buffer, columns, in_block, lut_bits
 
 
 def log2_up(n: int) -> int:
@@ -106,7 +106,7 @@ def features(
     control = log2_up(depth) + log2_up(sf) + 1
     kept = simd * x.bits
     parities = (simd // 3, ones_and_twos(simd, True)[0]) if w.bipolar else (0, 0)
-    replay = lut_ram(sf, kept, family) if nf > 1 and sf > 1 else {}
+    replay = buffer(sf, kept, family) if nf > 1 and sf > 1 else {}
     return replay | {
         "lut.count": pe * planes * one[0],
         "lut.add": pe * (planes * one[1] + w.bits * over_x[0] + over_w[0]),
@@ -123,5 +123,5 @@ def features(
         "ff.x": kept * (1 if nf > 1 and sf > 1 else 2) + (kept + sum(parities) * x.bits if w.bipolar else 0),
         "ff.control": 2 * control + 3 * depth_of_dot(simd, x.bits, w.bits, w.bipolar),
         "ff.bias": pe * y.bits if biased and nf > 1 else 0,
-        "bram": blocks(depth, width, family) if block else 0,
+        "bram": replay.get("bram", 0) + (blocks(depth, width, family) if block else 0),
     }
