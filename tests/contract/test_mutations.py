@@ -21,10 +21,11 @@ CASES = {"Pad": 20, "Rescale": 24}  # where more than 12 are needed
 # unit -> (file, what stands there, what shall stand there)
 FAULTS: dict[str, list[tuple[str, str, str]]] = {
     "ArgMax": [
-        ("argmax.sv", "assign y = a > b;", "assign y = a >= b;"),  # the last of equals
-        ("argmax.sv", "$signed(a) > $signed(b)", "$signed(a) < $signed(b)"),
+        ("argmax.sv", "first || top > best;", "first || top >= best;"),  # the last of equals
+        ("argmax.sv", "+:BITS] > value", "+:BITS] < value"),
+        ("argmax.sv", "SIGNED != 0 ?", "SIGNED == 2 ?"),
         ("argmax.sv", "base + INDEX_BITS'(LANES)", "base + INDEX_BITS'(LANES + 1)"),
-        ("argmax.sv", "wire better = first || above;", "wire better = above;"),  # the frame before remembered
+        ("argmax.sv", "wire better = first || top > best;", "wire better = top > best;"),  # the frame before remembered
         ("argmax.sv", "first <= last;", "first <= 1'b0;"),
         ("argmax.sv", "wire step = room && valid[LEVELS];", "wire step = valid[LEVELS];"),  # a stall dropped
         ("argmax.sv", "else if (room) valid[l]", "else valid[l]"),
@@ -57,9 +58,9 @@ FAULTS: dict[str, list[tuple[str, str, str]]] = {
         ("popcount.sv", "twos <= (a & b) | (c & (a | b))", "twos <= (a & b) | (c & a)"),
     ],
     "MaxReduce": [
-        ("maxreduce.sv", "assign greater = a > b", "assign greater = a < b"),
-        ("maxreduce.sv", "$signed(a) > $signed(b)", "a > b"),
-        ("maxreduce.sv", "(first || greater)", "(greater)"),
+        ("maxreduce.sv", "(first || a > b)", "(first || a < b)"),
+        ("maxreduce.sv", "SIGNED != 0 ?", "SIGNED == 2 ?"),
+        ("maxreduce.sv", "(first || a > b)", "(a > b)"),
         ("maxreduce.sv", "next == AW'(WORDS - 1)", "next == AW'(WORDS - 2)"),
         ("maxreduce.sv", "assign step = in_valid && in_ready", "assign step = in_valid"),
         ("maxreduce.sv", ".step(step && word_last)", ".step(step)"),

@@ -93,8 +93,8 @@ FAULTS = [
      ("lutra_window", FRAMED[0][1])),
     ("a border one too narrow", "pad", "count == CW'(BEFORE - 1)", "count == CW'(BEFORE)",
      ("reference_pad", FRAMED[6][1])),
-    ("signs not seen", "maxreduce", "$signed(a) > $signed(b)", "a > b", ("reference_maxreduce", FRAMED[7][1])),
-    ("the last of equals", "argmax", "assign y = a > b", "assign y = a >= b", ("reference_argmax", FRAMED[10][1]))]
+    ("signs not seen", "maxreduce", "SIGNED != 0 ?", "SIGNED == 2 ?", ("reference_maxreduce", FRAMED[7][1])),
+    ("the last of equals", "argmax", "top > best", "top >= best", ("reference_argmax", FRAMED[10][1]))]
 
 
 @pytest.mark.parametrize(("name", "right", "wrong", "of"), [f[1:] for f in FAULTS], ids=[f[0] for f in FAULTS])

@@ -121,28 +121,37 @@ module lutra_fifo_ram #(
 
     generate
         if (BLOCK != 0) begin : g_block
-            (* ram_style = "block", no_rw_check *) logic [WIDTH-1:0] mem[PLACES];
-            logic [WIDTH-1:0] read;
-            logic             read_valid;
-            logic             move;
+            logic read_valid, move;
             assign move  = !out_valid || out_ready;
             assign fetch = some && (!read_valid || move);
             always_ff @(posedge clk) begin
-                if (push) mem[tail] <= in_data;
-                if (fetch) read <= mem[head];
-                if (move) out_data <= read;
                 read_valid <= !rst && (fetch || (read_valid && !move));
                 out_valid  <= !rst && (move ? read_valid : 1'b1);
             end
+            // As wide as one block of this depth is: none is put behind another, with a multiplexer after a slow memory.
+            localparam int SLICE = PLACES > 8192 ? 1 : PLACES > 4096 ? 2 : PLACES > 2048 ? 4 : PLACES > 1024 ? 9
+                                 : PLACES > 512 ? 18 : 36;
+            for (genvar low = 0; low < WIDTH; low += SLICE) begin : g_slice
+                localparam int BITS = WIDTH - low < SLICE ? WIDTH - low : SLICE;
+                (* ram_style = "block", no_rw_check *) logic [BITS-1:0] mem[PLACES];
+                logic [BITS-1:0] read;
+                always_ff @(posedge clk) begin
+                    if (push) mem[tail] <= in_data[low+:BITS];
+                    if (fetch) read <= mem[head];
+                    if (move) out_data[low+:BITS] <= read;
+                end
+`ifdef FORMAL
+                always_ff @(posedge clk) begin
+                    if (!rst && tracked) begin
+                        if (ahead < out_valid) assert (out_data[low+:BITS] == value[low+:BITS]);
+                        else if (ahead < past) assert (read == value[low+:BITS]);
+                        else assert (mem[place >= PLACES ? place - PLACES : place] == value[low+:BITS]);
+                    end
+                end
+`endif
+            end
 `ifdef FORMAL
             assign read_out = read_valid;
-            always_ff @(posedge clk) begin
-                if (!rst && tracked) begin
-                    if (ahead < out_valid) assert (out_data == value);
-                    else if (ahead < past) assert (read == value);
-                    else assert (mem[place >= PLACES ? place - PLACES : place] == value);
-                end
-            end
 `endif
         end else begin : g_lut
             (* ram_style = "distributed", no_rw_check *) logic [WIDTH-1:0] mem[PLACES];

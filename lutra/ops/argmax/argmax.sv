@@ -17,6 +17,7 @@ module lutra_argmax #(
     input  logic                  out_ready
 );
     localparam int LEVELS = $clog2(LANES);
+    localparam logic [BITS-1:0] FLIP = SIGNED != 0 ? BITS'(1) << (BITS - 1) : '0;  // the same order, unsigned
 
     logic [LEVELS:0] valid;  // level 0 is the input
     logic [(LEVELS+1)*LANES*BITS-1:0] value;
@@ -28,7 +29,7 @@ module lutra_argmax #(
 
     generate
         for (genvar i = 0; i < LANES; i++) begin : g_leaf
-            assign value[i*BITS+:BITS] = in_data[i*BITS+:BITS];
+            assign value[i*BITS+:BITS] = in_data[i*BITS+:BITS] ^ FLIP;
             assign index[i*INDEX_BITS+:INDEX_BITS] = INDEX_BITS'(i);
         end
         for (genvar l = 1; l <= LEVELS; l++) begin : g_level
@@ -41,10 +42,7 @@ module lutra_argmax #(
                 localparam int A = (l - 1) * LANES + 2 * i;  // the pair below
                 localparam int Y = l * LANES + i;
                 if (2 * i + 1 < BELOW) begin : g_pair
-                    wire second;
-                    lutra_argmax_above #(.BITS(BITS), .SIGNED(SIGNED)) above (
-                        .a(value[(A+1)*BITS+:BITS]), .b(value[A*BITS+:BITS]), .y(second)
-                    );
+                    wire second = value[(A+1)*BITS+:BITS] > value[A*BITS+:BITS];
                     always_ff @(posedge clk) begin
                         if (room) begin
                             value[Y*BITS+:BITS] <= second ? value[(A+1)*BITS+:BITS] : value[A*BITS+:BITS];
@@ -71,13 +69,12 @@ module lutra_argmax #(
     wire [INDEX_BITS-1:0] lane = index[LEVELS*LANES*INDEX_BITS+:INDEX_BITS];
     logic [BITS-1:0] best;
     logic [INDEX_BITS-1:0] best_index, base;
-    logic first, last, above;
-    wire better = first || above;
+    logic first, last;
+    wire better = first || top > best;
     wire step = room && valid[LEVELS];
     wire [INDEX_BITS-1:0] winner = better ? base + lane : best_index;
 
     lutra_count #(.N(WORDS)) word (.*);
-    lutra_argmax_above #(.BITS(BITS), .SIGNED(SIGNED)) against (.a(top), .b(best), .y(above));
 
     always_ff @(posedge clk) begin
         if (rst) begin
@@ -100,22 +97,4 @@ module lutra_argmax #(
 `ifdef FORMAL
     formal_rules #(.OUT_WIDTH(INDEX_BITS)) rules (.*);
 `endif
-endmodule
-
-// a > b
-module lutra_argmax_above #(
-    parameter int BITS = 1,
-    parameter int SIGNED = 0
-) (
-    input  logic [BITS-1:0] a,
-    input  logic [BITS-1:0] b,
-    output logic            y
-);
-    generate
-        if (SIGNED != 0) begin : g_signed
-            assign y = $signed(a) > $signed(b);
-        end else begin : g_unsigned
-            assign y = a > b;
-        end
-    endgenerate
 endmodule

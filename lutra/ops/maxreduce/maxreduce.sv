@@ -15,7 +15,10 @@ module lutra_maxreduce #(
     output logic                  out_valid,
     input  logic                  out_ready
 );
-    logic [LANES*BITS-1:0] best;  // with this word
+    localparam logic [BITS-1:0] FLIP = SIGNED != 0 ? BITS'(1) << (BITS - 1) : '0;  // the same order, unsigned
+
+    logic [LANES*BITS-1:0] best;  // with this word, flipped
+    logic [LANES*BITS-1:0] result;
     logic [LANES*BITS-1:0] held;  // of the pixels before, same channels
     logic word_last, last, step;
     logic first;  // in the window's first pixel
@@ -35,15 +38,10 @@ module lutra_maxreduce #(
             end
         end
         for (genvar i = 0; i < LANES; i++) begin : g_lane
-            wire [BITS-1:0] a = in_data[i*BITS+:BITS];
+            wire [BITS-1:0] a = in_data[i*BITS+:BITS] ^ FLIP;
             wire [BITS-1:0] b = held[i*BITS+:BITS];
-            wire greater;
-            if (SIGNED != 0) begin : g_signed
-                assign greater = $signed(a) > $signed(b);
-            end else begin : g_unsigned
-                assign greater = a > b;
-            end
-            assign best[i*BITS+:BITS] = (first || greater) ? a : b;
+            assign best[i*BITS+:BITS] = (first || a > b) ? a : b;
+            assign result[i*BITS+:BITS] = best[i*BITS+:BITS] ^ FLIP;
         end
         if (WORDS == 1) begin : g_register
             always_ff @(posedge clk) if (step) held <= best;
@@ -68,7 +66,7 @@ module lutra_maxreduce #(
         end
     endgenerate
 
-    lutra_skid #(.WIDTH(LANES * BITS)) slice (.in_data(best), .in_valid(in_valid && last), .*);
+    lutra_skid #(.WIDTH(LANES * BITS)) slice (.in_data(result), .in_valid(in_valid && last), .*);
 
 `ifdef FORMAL
     formal_rules #(.OUT_WIDTH(LANES * BITS)) rules (.*);
