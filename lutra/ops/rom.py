@@ -42,6 +42,14 @@ def columns(depth: int, width: int) -> float:
     return kinds * (1 - (1 - 1 / kinds) ** width)
 
 
+def sliced(depth: int, width: int) -> int:
+    """Block memories of a memory that is cut into slices as wide as one block of its depth is, so that none lies behind
+    another with a multiplexer after them: line buffers and FIFOs. Both families have blocks of the same shapes.
+    """
+    w, d = next((s for s in reversed(RAMB18) if s[1] >= depth), RAMB18[0])
+    return ceil(width / w) * ceil(depth / d)
+
+
 def lut_bits(depth: int, width: int, family: str) -> float:
     """LUTs of a constant memory in logic: one for 64 words (16 on ECP5) of each column, and its multiplexers.
 

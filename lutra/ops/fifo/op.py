@@ -12,7 +12,7 @@ from lutra.hw.netlist import Block
 from lutra.ir import Array, Node, Tensor
 from lutra.ops.base import Cost, Fold, Loop, Unit, check_fold, divisors
 from lutra.ops.cost import estimate
-from lutra.ops.rom import blocks, in_block, lut_ram
+from lutra.ops.rom import in_block, lut_ram, sliced
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -73,7 +73,7 @@ class Fifo(Unit):
             return {"one": 1.0, "ff.slice": float(width * self.depth), "lut.slice": float(width * (self.depth - 1))}
         counters = {"one": 1.0, "counter": float(self.depth.bit_length())}
         if self.in_block(fold, x):
-            return counters | {"ff.block_out": float(width), "bram": float(blocks(self.depth, width, family))}
+            return counters | {"ff.block_out": float(width), "bram": float(sliced(self.depth, width))}
         return counters | {"ff.out": float(width)} | lut_ram(self.depth - 1, width, family)
 
     def cost(self, fold: Fold, x: Tensor, family: str) -> Cost:

@@ -15,7 +15,7 @@ from lutra.hw.netlist import Block, Param
 from lutra.ir import Array, Node, Tensor
 from lutra.ops.base import Cost, Fold, Loop, Unit, check_fold, divisors, one_a_cycle
 from lutra.ops.cost import estimate
-from lutra.ops.rom import blocks, in_block, lut_ram
+from lutra.ops.rom import in_block, lut_ram, sliced
 from lutra.ops.window.schedule import Rows, fitted
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ class Window(Unit):
         counts = (x.channels // fold.simd, *self.taps, *y.shape[:2], self.rows(fold, x)[0].write)
         common = {"one": 1.0, "address": address, "counter": float(sum((n - 1).bit_length() for n in counts))}
         if in_block(fold, depth, width):
-            return common | {"ff.block_out": float(width), "bram": float(blocks(depth, width, family))}
+            return common | {"ff.block_out": float(width), "bram": float(sliced(depth, width))}
         return common | {"ff.out": float(width)} | lut_ram(depth, width, family)
 
     def cost(self, fold: Fold, x: Tensor, family: str) -> Cost:
