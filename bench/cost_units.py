@@ -138,11 +138,12 @@ def threshold(rng: np.random.Generator) -> tuple[Unit, Tensor, Fold]:
 def rescale(rng: np.random.Generator) -> tuple[Unit, Tensor, Fold]:
     channels, pe = by_channel(rng, 8)
     x, rows = sums(rng), channels if rng.random() < 0.6 else 1
-    mul = rng.integers(1, 2 ** pick(rng, (1, 4, 6, 8)), rows) * rng.choice([1, 1, -1])
-    add = rng.integers(-(2**8), 2**8, rows) * int(rng.random() < 0.7)
-    bits = pick(rng, (2, 4, 6, 8))
+    factor, bits = pick(rng, (1, 4, 6, 8)), pick(rng, (2, 4, 6, 8))
+    mul = rng.integers(2 ** (factor - 1), 2**factor, rows) * rng.choice([1, 1, -1], rows)
+    shift = max(0, x.largest.bit_length() + factor - bits - int(rng.integers(2)))  # the results fill their range
+    add = rng.integers(-(2**shift) - 8, 2**shift + 8, rows) * int(rng.random() < 0.7)
     lo, hi = ((0, 2**bits - 1), (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1))[rng.integers(2)]
-    unit = Rescale(Constant(mul), Constant(add), pick(rng, (0, 2, 4, 8)), bool(rng.random() < 0.5), lo, hi)
+    unit = Rescale(Constant(mul), Constant(add), shift, bool(rng.random() < 0.5), lo, hi)
     return unit, Tensor((channels,), x), Fold(pe=pe)
 
 
@@ -182,6 +183,8 @@ def window(rng: np.random.Generator) -> tuple[Unit, Tensor, Fold]:
 
 def maxreduce(rng: np.random.Generator) -> tuple[Unit, Tensor, Fold]:
     channels, lanes = by_channel(rng, 64)
+    if rng.random() < 0.4 and channels <= 64:
+        lanes = channels
     window = pick(rng, (4, 4, 9))
     return MaxReduce(window), Tensor((4, 4, window * channels), integers(rng)), Fold(simd=lanes, pe=lanes)
 
@@ -197,7 +200,7 @@ def width(rng: np.random.Generator) -> tuple[Unit, Tensor, Fold]:
     x = integers(rng)
     fits = tuple(d for d in divisors(channels) if d * x.bits <= LANE_BITS)
     simd, pe = pick(rng, fits), pick(rng, fits)
-    return Width(), Tensor((4, channels), x), Fold(pe=pe if pe != simd else channels // simd, simd=simd)
+    return Width(), Tensor((4, channels), x), Fold(pe=pe, simd=simd)
 
 
 def fifo(rng: np.random.Generator) -> tuple[Unit, Tensor, Fold]:

@@ -47,11 +47,9 @@ def estimate(family: str, op: str, features: Mapping[str, float]) -> Cost:
 
 
 def _weigh(weights: Mapping[str, float], resource: str, features: Mapping[str, float]) -> float:
-    default = weights.get("*")  # provisional table: a feature that was not fitted yet
     total = 0.0
     for name, value in features.items():
         if weighed(name, resource):
-            weight = weights.get(name, default)
-            assert weight is not None, f"feature {name!r} was not fitted for {resource}"
-            total += weight * value
+            assert name in weights, f"feature {name!r} was not fitted for {resource}"
+            total += weights[name] * value
     return total
