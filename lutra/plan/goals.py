@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -19,7 +19,6 @@ BUDGET = 0.7  # of every resource: beyond it, routing and timing become hard
 FF_WEIGHT = 0.1  # flip-flops come with their LUTs and are seldom what a device runs out of
 ABSENT = 1e6  # price of what the device does not have
 WHOLE = np.ones(len(RESOURCES))
-ATTEMPTS = 4  # times that the budget is lowered by what FIFOs cost
 
 
 def for_fps(graph: Graph, device: Device, clock_mhz: float, fps: float) -> Plan:
@@ -48,25 +47,38 @@ def for_budget(graph: Graph, device: Device, clock_mhz: float, budget: float | M
 
     budget: a share of each of the device's resources, or shares by "lut", "ff", "bram", "dsp" (1 for one that is not
     named). The greatest rate is found by bisection over all intervals that exist, as what fits at one fits at every
-    longer one. What FIFOs cost is known only for whole plans: where they push a plan over, the room is lowered by
-    as much and the search repeated. LutraError where nothing fits.
+    longer one. What FIFOs cost is known only for whole plans: where they push a plan over, longer intervals are
+    searched. LutraError where nothing fits.
     """
     share = _shares(budget)
     choices = chain(graph, device.family)
     room = _capacity(device) * share
-    for _ in range(ATTEMPTS):
-        found = _fastest_within(choices, prices(device), room)
-        if found is None:
-            break
-        plan = _plan_of(graph, device, clock_mhz, choices, found)
-        excess = np.array(vector(plan.cost)) - _capacity(device) * share
-        if not (excess > 0).any():
-            return plan
-        room = room - np.maximum(excess, 0)
+
+    def fitting(index: int) -> Plan | None:
+        found = within(choices, int(choices.intervals[index]), prices(device), room)
+        plan = _plan_of(graph, device, clock_mhz, choices, found) if found else None
+        return plan if plan and (np.array(vector(plan.cost)) <= room).all() else None
+
+    plan = _first(fitting, _fastest_within(choices, prices(device), room)[0], len(choices.intervals))
+    if plan is not None:
+        return plan
     smallest = cheapest(choices, int(choices.intervals[-1]), prices(device))
     assert smallest is not None
     need = _plan_of(graph, device, clock_mhz, choices, smallest).cost
     raise _too_small(need, device, share, "the smallest fold of this model", "choose a larger device or budget")
+
+
+def _first(fitting: Callable[[int], Plan | None], start: int, stop: int) -> Plan | None:
+    """The plan of the first index from `start` on that fits: by steps that double, then by bisection between."""
+    low, step, found = start - 1, 1, None
+    high = start
+    while high < stop and (found := fitting(high)) is None:
+        low, high, step = high, min(high + step, stop - 1) if high < stop - 1 else stop, 2 * step
+    while found is not None and high - low > 1:
+        middle = (low + high) // 2
+        plan = fitting(middle)
+        low, high, found = (middle, high, found) if plan is None else (low, middle, plan)
+    return found
 
 
 def _what_fits(graph: Graph, device: Device, clock_mhz: float) -> str:
@@ -102,8 +114,8 @@ def _shares(budget: float | Mapping[str, float]) -> Array:
     return np.array([named.get(r, 1.0) for r in RESOURCES])
 
 
-def _fastest_within(choices: Chain, price: Array, room: Array) -> Choice | None:
-    """The cheapest choice that fits at the shortest interval at which one fits."""
+def _fastest_within(choices: Chain, price: Array, room: Array) -> tuple[int, Choice | None]:
+    """The shortest interval at which a choice fits, by its index, and the cheapest such choice."""
     found: Choice | None = None
     low, high = 0, len(choices.intervals)
     while low < high:
@@ -113,7 +125,7 @@ def _fastest_within(choices: Chain, price: Array, room: Array) -> Choice | None:
             found, high = choice, middle
         else:
             low = middle + 1
-    return found
+    return low, found
 
 
 def _plan_of(graph: Graph, device: Device, clock_mhz: float, choices: Chain, choice: Choice) -> Plan:
@@ -124,7 +136,7 @@ def _plan_of(graph: Graph, device: Device, clock_mhz: float, choices: Chain, cho
 def _too_fast(
     graph: Graph, device: Device, choices: Chain, clock_mhz: float, fps: float, interval: int
 ) -> LutraError:
-    fastest = _fastest_within(choices, prices(device), np.full(len(RESOURCES), np.inf))
+    _, fastest = _fastest_within(choices, prices(device), np.full(len(RESOURCES), np.inf))
     assert fastest is not None
     plan = _plan_of(graph, device, clock_mhz, choices, fastest)
     wanted = f"{fps:g} frames/s at {clock_mhz:g} MHz leave {interval} cycles a frame"
