@@ -3,10 +3,10 @@
     python bench/matvec.py                 # 10 minutes on 2 cores, most of it placement
     python bench/matvec.py --no-place      # LUTs alone
 
-The unit: W1A1, PE 16 x SIMD 32 = 512 synapse lanes, 128 x 256 weights, and a threshold for each row. LUTs are counted with
-the weights in block memory, so that these are counted apart; the clock is that with the weights in LUTs. Published designs take 3.65 to 4.4 LUT6 a lane (Umuroglu et al., FINN, FPGA 2017).
-LUT6 of 7-series and LUT4 of ECP5 are different things and are never compared here. Then TFC-W1A1 whole, at an interval
-of 64 cycles.
+The unit: W1A1, PE 16 x SIMD 32 = 512 synapse lanes, 128 x 256 weights, and a threshold for each row. LUTs are counted
+with the weights in block memory, so that these are counted apart; the clock is that with the weights in LUTs.
+Published designs take 3.65 to 4.4 LUT6 a lane (Umuroglu et al., FINN, FPGA 2017). LUT6 of 7-series and LUT4 of ECP5 are
+different things and are never compared here. Then TFC-W1A1 whole, at an interval of 64 cycles.
 """
 
 from __future__ import annotations
