@@ -105,5 +105,5 @@ def test_what_cannot_be_placed(tools):
     with pytest.raises(LutraError, match=r"no open tool places and routes xc7z020.*ecp5-25k"):
         place(chain(fifo(8, 2)), device("xc7z020"), 100.0, tools)
     with pytest.raises(LutraError, match=r"does not fit ecp5-25k: \d+ FF where there are 3"):
-        place(chain(fifo(8, 2)), replace(device("ecp5-25k"), ff=3), 100.0, tools)
+        place(chain(fifo(11, 2)), replace(device("ecp5-25k"), ff=3), 100.0, tools)  # no other test has placed it
     assert not [p for p in tools.root.iterdir() if p.name.startswith(".")]
