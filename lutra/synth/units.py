@@ -16,10 +16,12 @@ from lutra.synth.report import Resources, SynthReport, count
 from lutra.tools.cache import Cache, digest
 from lutra.tools.find import yosys
 
-# Pads and clock buffers are left out: a unit's ports are wires inside a chip. Of ABC9's scripts, "flow2" finds the
-# structure of constant memories in LUTs, for which the default one takes up to three times as many.
-XILINX = "scratchpad -copy abc9.script.flow2 abc9.script\nsynth_xilinx -flatten -noiopad -noclkbuf -top {top} -family "
-FLOWS = {"xc7": XILINX + "xc7", "xcup": XILINX + "xcup", "ecp5": "synth_ecp5 -top {top}"}
+# Pads and clock buffers are left out: a unit's ports are wires inside a chip.
+FLOWS = {
+    "xc7": "synth_xilinx -family xc7 -flatten -noiopad -noclkbuf -top {top}",
+    "xcup": "synth_xilinx -family xcup -flatten -noiopad -noclkbuf -top {top}",
+    "ecp5": "synth_ecp5 -top {top}",
+}
 Progress = Callable[[str, int, int], None]  # what was done, how many are done, of how many
 
 
