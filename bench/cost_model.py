@@ -17,7 +17,7 @@ from scipy.stats import spearmanr
 
 from lutra.ops.base import FAMILIES
 
-UNSEEN = 2
+UNSEEN = 3
 TESTED = {"matmul": 10, "threshold": 5, "rescale": 3, "table": 3, "pad": 2, "window": 3, "maxreduce": 2, "argmax": 2,
           "width": 3, "fifo": 3}
 MOST_ERROR, LEAST_RANK, LEAST_COUNT = 0.10, 0.95, 30

@@ -74,6 +74,14 @@ def popcount_bits(lanes: int, bipolar: bool) -> tuple[int, int, int]:
     return first + low[0] + high[0], low[1] + high[1] + total - 1, first + low[2] + high[2] + late + total
 
 
+def wide_functions(lanes: int, bipolar: bool) -> int:
+    """How many of `popcount_bits`'s functions have more than four inputs, which matters to LUTs of four."""
+    ones, twos = ones_and_twos(lanes, bipolar)
+    groups = lanes // 3
+    first = groups + 2 * ((lanes - 2 * groups) // 3) if bipolar else 2 * groups
+    return first + sum(count_bits(bits)[0] for bits in (ones, twos - 1) if bits > 4 and ones + twos > 2)
+
+
 def weigh_bits(planes: int, width: int) -> tuple[int, int]:
     """Adder bits and register bits of `lutra_weigh`."""
     if planes == 1:
@@ -83,7 +91,8 @@ def weigh_bits(planes: int, width: int) -> tuple[int, int]:
     parts = [weigh_bits(low, width), weigh_bits(high, width)]
     late = log2_up(planes) - 1 - log2_up(high)
     own = width + high
-    return sum(p[0] for p in parts) + own, sum(p[1] for p in parts) + own + low + late * own
+    adders = own if width > 1 else 0  # single bits do not overlap
+    return sum(p[0] for p in parts) + adders, sum(p[1] for p in parts) + own + low + late * own
 
 
 def features(
@@ -91,13 +100,16 @@ def features(
 ) -> dict[str, float]:
     """Terms of the cost, each proportional to what it costs.
 
-    count: functions of up to six inputs in popcounts; parities: those of x that all rows share; add: bits of adders in
-    the trees; acc: accumulator bits; weights, bias: LUTs of constant memories; ram*: the replay buffer; slice: bits of
-    the output slice; control: counter bits; unit: 1. ff.*: registers of each.
+    wide, narrow: functions in popcounts, of five or six inputs and of fewer; parities: those of x that all rows share;
+    add: bits of adders in the trees; acc: accumulator bits; start: those that begin with a bias; weights, bias: LUTs
+    of constant memories; bias_deep: those of many words, which synthesis shares badly; ram*: the replay buffer; slice:
+    bits of the output slice; control: counter bits; unit: 1.
+    ff.*: registers of each.
     """
     simd, pe = fold.simd, fold.pe
     one = popcount_bits(simd, w.bipolar)
-    row = simd.bit_length() + x.bits
+    wide = wide_functions(simd, w.bipolar)
+    row = x.bits + (simd.bit_length() if simd > 1 else 0)
     over_x = weigh_bits(x.bits, simd.bit_length()) if simd > 1 else (0, 0)
     over_w = weigh_bits(w.bits, row)
     planes = x.bits * w.bits
@@ -108,11 +120,14 @@ def features(
     parities = (simd // 3, ones_and_twos(simd, True)[0]) if w.bipolar else (0, 0)
     replay = buffer(sf, kept, family) if nf > 1 and sf > 1 else {}
     return replay | {
-        "lut.count": pe * planes * one[0],
+        "lut.wide": pe * planes * wide,
+        "lut.narrow": pe * planes * (one[0] - wide),
         "lut.add": pe * (planes * one[1] + w.bits * over_x[0] + over_w[0]),
         "lut.acc": pe * y.bits if sf > 1 or biased else 0,
+        "lut.start": pe * y.bits if sf > 1 and biased else 0,
         "lut.weights": 0 if block else lut_bits(depth, width, family),
         "lut.bias": lut_bits(nf, pe * y.bits, family) if biased else 0,
+        "lut.bias_deep": lut_bits(nf, pe * y.bits, family) if biased and nf > 64 else 0,
         "lut.slice": 0 if sf > 1 else pe * y.bits,
         "lut.control": control,
         "unit": 1,
