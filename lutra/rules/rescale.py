@@ -81,9 +81,9 @@ def _offset(given: Range, targets: Array, row: Array, mul: int) -> int | None:
 
 
 def _rescale(mul: Array, add: Array, shift: int, even: bool, levels: Array) -> Rescale:
-    return Rescale(_short(mul), _short(add), shift, even, int(levels[0]) - 1, int(levels[-1]))
+    return Rescale(short(mul), short(add), shift, even, int(levels[0]) - 1, int(levels[-1]))
 
 
-def _short(values: Array) -> Constant:
+def short(values: Array) -> Constant:
     """One value where all channels agree."""
     return Constant(values[:1] if (values == values[0]).all() else values)

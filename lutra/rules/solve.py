@@ -20,7 +20,7 @@ from lutra.ops.base import Cost, Fold, Unit
 from lutra.ops.rescale.op import Rescale
 from lutra.ops.table.op import Table
 from lutra.ops.threshold.op import Threshold
-from lutra.rules.rescale import fit_rescale
+from lutra.rules.rescale import fit_rescale, short
 from lutra.rules.view import Chain, apply, channelwise
 
 WALK = 1 << 22  # evaluations: a range times channels up to this is walked whole
@@ -130,12 +130,8 @@ def _linear(node: Node, y: Array) -> list[Node]:
     if (rise % given.step).any() or (np.diff(y, axis=0) != rise).any() or not rise.any():
         return []
     mul = rise // given.step
-    op = Rescale(_short(mul), _short(y[0] - mul * given.lo), 0, False, int(y.min()), int(y.max()))
+    op = Rescale(short(mul), short(y[0] - mul * given.lo), 0, False, int(y.min()), int(y.max()))
     return [Node(op, (node,), node.loc)]
-
-
-def _short(values: Array) -> Constant:
-    return Constant(values[:1] if (values == values[0]).all() else values)
 
 
 def _stepped(node: Node, steps: Step) -> list[Node]:
