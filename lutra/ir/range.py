@@ -83,8 +83,12 @@ class Range:
         """Whether every value lies in the range, on its step."""
         if values.size == 0:
             return True
-        inside = bool(values.min() >= self.lo and values.max() <= self.hi)
+        inside = self._spans(values.dtype) or bool(values.min() >= self.lo and values.max() <= self.hi)
         return inside and (self.step == 1 or not ((values.astype(np.int64) - self.lo) % self.step).any())
+
+    def _spans(self, kind: np.dtype[Any]) -> bool:
+        """Whether the range holds all that an integer type can be."""
+        return kind.kind in "iu" and self.lo <= np.iinfo(kind).min and int(np.iinfo(kind).max) <= self.hi
 
     def within(self, other: Range) -> bool:
         """Whether every value of this range is one of `other`."""

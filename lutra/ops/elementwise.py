@@ -64,8 +64,10 @@ def lookup(table: Array, x: Range) -> Callable[[Array], Array]:
     """A function of arrays (..., channels) of any numeric type that takes table[c, v - x.lo] for each value v; the
     table (C or 1, x.hi - x.lo + 1) comes out as float32 where that is exact, else float64.
     """
-    exact = np.abs(table).max(initial=0) < 2**24
-    flat = np.ascontiguousarray(table.astype(np.float32 if exact else np.float64)).reshape(-1)
+    moves = table[:, 1:] != table[:, :-1]
+    if table.shape[1] > 1 and (moves.sum(axis=1) <= 1).all():
+        return step(x.lo + 1 + moves.argmax(axis=1), table[:, 0], table[:, -1], x)
+    flat = np.ascontiguousarray(table.astype(float_type(int(np.abs(table).max(initial=0))))).reshape(-1)
     base = np.arange(len(table)) * table.shape[1] - x.lo
     shared = len(table) == 1
 
@@ -76,6 +78,32 @@ def lookup(table: Array, x: Range) -> Callable[[Array], Array]:
         return flat.take(index, mode="wrap")  # indices are in the table; "wrap" is the mode that does not copy them
 
     return run
+
+
+def step(at: Array, below: Array, above: Array, x: Range) -> Callable[[Array], Array]:
+    """A function of arrays (..., channels) of values in x, of any numeric type: below[c] where v < at[c], else
+    above[c] (each (C,) or (1,)), as float32 where that is exact, else float64.
+    """
+    rise = above - below
+    kind = float_type(int(max(np.abs(below).max(), np.abs(rise).max())))
+    small = max(np.abs(below).max(), np.abs(rise).max()) < 128
+    start, gap = (_alike(v.astype(np.int8 if small else kind)) for v in (below, rise))
+    turn = at if x.largest >= 1 << 24 else at.astype(np.float32)
+    whole = int(at[0]) if len(at) == 1 else None  # compares in the integers' own type
+
+    def run(values: Array) -> Array:
+        reached = values >= (turn if whole is None or values.dtype.kind not in "iu" else whole)
+        y = reached.view(np.int8) if small else reached.astype(kind)
+        y *= gap
+        y += start
+        return y.astype(kind) if small else y
+
+    return run
+
+
+def _alike(values: Array) -> Array:
+    """One of the values (C,) where all are equal, with no axis: far faster to combine with an array of few channels."""
+    return values[0] if (values == values[0]).all() else values
 
 
 def float_type(largest: int) -> type[np.float32] | type[np.float64] | type[np.int64]:

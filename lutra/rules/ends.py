@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -75,13 +76,16 @@ class InputEnd:
                              "give a wider input_range, or pass integers as an integer array")
         return values
 
+    @cached_property
+    def _in_order(self) -> bool:
+        return bool((np.diff(self.order.array.ravel()) == 1).all())
+
     def _placed(self, values: Array) -> Array:
-        order = self.order.array.ravel()
+        if self._in_order:
+            return values.reshape(len(values), *self.shape)
         flat = values.reshape(len(values), -1)
-        if (order[1:] > order[:-1]).all():
-            return flat.reshape(len(values), *self.shape)
         out = np.empty_like(flat)
-        out[:, order] = flat
+        out[:, self.order.array.ravel()] = flat
         return out.reshape(len(values), *self.shape)
 
 
@@ -99,12 +103,15 @@ class OutputEnd:
     index: Constant
     outer: Graph | None
 
+    @cached_property
+    def _in_order(self) -> bool:
+        return bool((np.diff(self.index.array.ravel()) == 1).all())
+
     def raw(self, y: Array) -> Array:
         """The integers (N, *stream shape) in the source's layout, before anything the host does."""
         flat = y.reshape(len(y), -1)
-        order = self.index.array.ravel()
-        if (np.diff(order) != 1).any():
-            flat = flat[:, order]
+        if not self._in_order:
+            flat = flat[:, self.index.array.ravel()]
         return flat.reshape(len(y), *self.index.shape)
 
     def real(self, y: Array) -> Array:

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController
 
 WORD = 8  # bytes of the widest number type that a kernel uses
-CACHED, MEMORY = 2 << 20, 32 << 20  # bytes: what stays in a core's cache, and the most that one part may take
+CACHED, MEMORY = 8 << 20, 32 << 20  # bytes: what stays in a core's cache, and the most that one part may take
 FEW = 8  # frames that a matrix product needs to be fast, cached or not
+WORTH = 1 << 17  # numbers in a part from which a thread of its own pays
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,16 +35,19 @@ class Runner:
 
         Values must lie in the input's range; they are not checked here.
         """
-        part = self._part
-        if 0 < len(x) <= part:
-            self._check(x)
+        self._check(x)
+        most, least = self._part
+        if 0 < len(x) <= min(most, least):
             return self._frames(x)
-        done = side_by_side(self._frames, self._parts(x))
-        return np.concatenate([self._empty(self.graph.outputs[0]), *done])
+        each = min(most, max(least, -(-len(x) // cores())))
+        done = side_by_side(self._frames, [x[i : i + each] for i in range(0, len(x), each)])
+        return np.concatenate(done) if done else self._empty(self.graph.outputs[0])
 
     def all(self, x: Array) -> list[Array]:
         """The integers of every node, in the order of `graph.nodes`, each (N, *shape), int64."""
-        parts = [[v.astype(np.int64) for v in self._values(p)] for p in self._parts(x)]
+        self._check(x)
+        each = self._part[0]
+        parts = [[v.astype(np.int64) for v in self._values(x[i : i + each])] for i in range(0, len(x), each)]
         columns = zip(*parts, strict=True) if parts else [()] * len(self.graph.nodes)
         return [np.concatenate([self._empty(n), *c]) for n, c in zip(self.graph.nodes, columns, strict=True)]
 
@@ -59,10 +63,6 @@ class Runner:
         for kernel, args in self._steps:
             values.append(kernel(*(values[a] for a in args)) if kernel else x)
         return values
-
-    def _parts(self, x: Array) -> list[Array]:
-        self._check(x)
-        return [x[i : i + self._part] for i in range(0, len(x), self._part)]
 
     def _check(self, x: Array) -> None:
         shape = self.graph.inputs[0].out.shape
@@ -88,23 +88,35 @@ class Runner:
         return tuple(kernel for kernel, _ in self._steps if kernel)
 
     @cached_property
-    def _part(self) -> int:
-        """How many frames run at once."""
+    def _part(self) -> tuple[int, int]:
+        """The most frames that run at once, and from how many a second core helps."""
         frame = max(n.out.size + sum(a.out.size for a in n.args) for n in self.graph.nodes)
-        return min(max(1, MEMORY // (WORD * frame)), max(FEW, CACHED // (WORD * frame)))
+        most = min(max(1, MEMORY // (WORD * frame)), max(FEW, CACHED // (WORD * frame)))
+        return most, max(1, WORTH // frame)
 
 
 def side_by_side(work: Callable[[Array], Array], parts: Sequence[Array]) -> list[Array]:
-    """The work on each part, a thread for each core and none inside a matrix product: threads that share one product
-    wait for each other, and where cores are busy they wait long.
+    """The work on each part, on every core, and on one alone inside a matrix product: threads that share one product
+    wait for each other, and where cores are busy they wait long. The caller works too, from the end.
     """
     with _libraries().limit(limits=1, user_api="blas"):
-        return list(_threads().map(work, parts))
+        waiting = [_threads().submit(work, p) for p in parts]
+        own = []
+        for part, job in zip(reversed(parts), reversed(waiting), strict=True):
+            if not job.cancel():
+                break
+            own.append(work(part))
+        return [job.result() for job in waiting[: len(parts) - len(own)]] + own[::-1]
+
+
+def cores() -> int:
+    """How many cores there are for this process."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @cache
 def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="lutra")
+    return ThreadPoolExecutor(max(1, cores() - 1), thread_name_prefix="lutra")
 
 
 @cache

@@ -61,6 +61,25 @@ def test_kernels_use_the_fastest_type_that_is_exact(largest, kind):
         assert np.array_equal(fast, op.evaluate(values))
 
 
+@pytest.mark.parametrize("rows, columns, weight, value, kind", [
+    (7, 2890, 1, 1, np.float32),  # the largest sums of which two lie in 24 bits
+    (7, 2900, 1, 1, np.float32),  # and one where they no longer do
+    (64, 784, 1, 1, np.float32),
+    (1, 300, 1, 3, np.float32),
+    (5, 160, 500, 500, np.float64),
+    (5, 160, 700, 600, np.float64),
+])
+def test_rows_that_share_a_product_stay_apart_at_the_extremes(rows, columns, weight, value, kind):
+    rng = np.random.default_rng(0)
+    signs = rng.choice([-1, 1], (rows, columns))
+    signs[:2] = [[1], [-1]][:rows]
+    op = matmul(weight * signs)
+    x = np.concatenate([value * signs, -value * signs, rng.integers(-value, value + 1, (40, columns))])
+    y = op.kernel(Tensor((columns,), Range(-value, value)))(x)
+    assert y.dtype == kind
+    assert np.array_equal(y, op.evaluate(x))
+
+
 def test_kernels_go_to_integers_beyond_double_precision():
     op = matmul([[2**14, 1]])
     x = Tensor((2,), Range(0, 2**45))  # wider than hardware takes; the kernel only cares for magnitudes

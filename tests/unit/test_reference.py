@@ -73,7 +73,7 @@ def test_parts_are_no_larger_than_memory(monkeypatch):
     monkeypatch.setattr(Scale, "evaluate", lambda self, x: sizes.append(len(x)) or x * self.by)
     monkeypatch.setattr(reference, "MEMORY", 8 * 12 * 10)  # ten frames of the widest step: six numbers in, six out
     Runner(chain()).run(np.zeros((25, 2, 3), np.int64))
-    assert sizes == [10, 10, 10, 10, 5, 5]
+    assert sorted(sizes) == [5, 5, 10, 10, 10, 10]
 
 
 @pytest.mark.parametrize("shape", [(4, 6), (2, 3), (0, 3, 2)])

@@ -19,7 +19,7 @@ from lutra.hw.netlist import Block, Memory, Param, pack
 from lutra.ir import Array, Constant, Node, Range, Tensor
 from lutra.ops.base import Cost, Fold, Loop, Unit, check_fold, divisors
 from lutra.ops.cost import estimate
-from lutra.ops.elementwise import float_type
+from lutra.ops.matmul.product import product
 from lutra.ops.matmul.size import depth_of_dot, features
 from lutra.ops.rom import in_block
 
@@ -81,17 +81,13 @@ class MatMul(Unit):
         return y
 
     def kernel(self, x: Tensor) -> Callable[[Array], Array]:
-        """By BLAS in single or double precision where no partial sum can leave the integers that it holds."""
+        """By BLAS, see `lutra.ops.matmul.product`."""
         low, high = self._sums
-        kind = float_type(int((high - low).max()) * x.range.largest)
+        dot = product(self.weights.array, int((high - low).max()) * x.range.largest)
         rows, columns = self.weights.shape
-        matrix = np.ascontiguousarray(self.weights.array.T.astype(kind))
 
         def run(values: Array) -> Array:
-            if values.dtype != kind:
-                values = values.astype(kind)
-            y: Array = np.dot(values if values.ndim == 2 else values.reshape(-1, columns), matrix)
-            return y if values.ndim == 2 else y.reshape(*values.shape[:-1], rows)
+            return dot(values.reshape(-1, columns)).reshape(*values.shape[:-1], rows)
 
         return run
 

@@ -14,7 +14,7 @@ from lutra.hw.netlist import Block, Memory, Param, pack
 from lutra.ir import Array, Constant, Node, Range, Tensor
 from lutra.ops.base import Cost, Fold
 from lutra.ops.cost import estimate
-from lutra.ops.elementwise import Elementwise, by_word, check_rows, lookup
+from lutra.ops.elementwise import Elementwise, by_word, check_rows, lookup, step
 from lutra.ops.rom import columns, lut_bits
 
 if TYPE_CHECKING:
@@ -78,26 +78,13 @@ class Threshold(Elementwise):
     def kernel(self, x: Tensor) -> Callable[[Array], Array]:
         """One comparison for one threshold; a table of all values where they are few; else comparisons added up."""
         if self.count == 1:
-            return self._compare(x.range)
+            ends = np.array([self.offset, self.offset + self.step])
+            below, above = ends[self.falling.array.astype(np.intp)], ends[1 - self.falling.array.astype(np.intp)]
+            return step(self._reachable(x.range)[:, 0], below, above, x.range)
         if x.range.hi - x.range.lo < LOOKUP:
             values = np.arange(x.range.lo, x.range.hi + 1)[:, None]
             return lookup(self.evaluate(np.broadcast_to(values, (len(values), self.rows))).T, x.range)
         return self._add_up(x.range)
-
-    def _compare(self, x: Range) -> Callable[[Array], Array]:
-        thresholds = self._reachable(x)[:, 0].astype(np.float32 if x.largest < 2**24 - 1 else np.float64)
-        falling = self.falling.array
-        low, high = (self.offset, self.offset + self.step)
-        base = np.where(falling, high, low).astype(np.float32)
-        rise = np.where(falling, -self.step, self.step).astype(np.float32)
-
-        def run(values: Array) -> Array:
-            y: Array = (values >= thresholds).astype(np.float32)
-            y *= rise
-            y += base
-            return y
-
-        return run if max(abs(low), abs(high)) < 2**24 else self.evaluate
 
     def _add_up(self, x: Range) -> Callable[[Array], Array]:
         columns = self._reachable(x).T
