@@ -26,6 +26,7 @@ from lutra.plan.stages import Stage
 sys.path.insert(0, str(REPO / "examples"))
 import cnv_bnn_pynq as example
 
+RATES = (1000, 3000, 10_000, 30_000)  # images/s at 100 MHz
 PIXELS = {"input_range": (0, 255), "input_scale": 1 / 255}
 
 
@@ -92,8 +93,20 @@ def plan(name: str, acc: lutra.Accelerator, x: Array, args: object, board: Board
         board.show(f"{name}: LUT by Lutra's estimate", acc.plan.cost.lut, f"LUT6, {acc.plan.cost.bram:.0f} RAMB18")
 
 
+def fits(model: Path, rate: int, args: object, board: Board) -> None:
+    """What a rate takes of an ECP5-85k by the plan, or what there is too little of."""
+    name = f"ECP5-85k, {rate:,} images/s"
+    try:
+        acc = lutra.compile(model, "ecp5-85k", fps=rate, cache=args.cache, **PIXELS)  # type: ignore[attr-defined]
+    except lutra.LutraError as e:
+        board.show(f"{name}: does not fit", 0, str(e))
+    else:
+        cost, device = acc.plan.cost, acc.plan.device
+        board.show(f"{name}: fits", cost.lut, f"of {device.lut:,} LUT4, {cost.bram:.0f} of {device.bram} DP16KD")
+
+
 def main() -> None:
-    """Both plans."""
+    """Both plans, and what fits a small device."""
     made = parser(__doc__)
     made.add_argument("--images", type=int, default=50, help="through the RTL")
     made.add_argument("--no-synth", dest="synth", action="store_false", help="no synthesis")
@@ -113,8 +126,10 @@ def main() -> None:
         plan("overlay's folds", overlay, x[: args.images], args, board)
         board.bar("own folds: rate", own.fps, "images/s", least=3000)
         plan("own folds", own, x[: args.images], args, board)
+        for rate in RATES:
+            fits(model, rate, args, board)
         if args.place:
-            small = lutra.compile(model, "ecp5-85k", fps=1000, cache=args.cache, **PIXELS)
+            small = lutra.compile(model, "ecp5-85k", fps=min(RATES), cache=args.cache, **PIXELS)
             report = small.place()
             board.show("ECP5-85k: clock after place and route", report.fmax_mhz, "MHz")
     board.end()

@@ -186,7 +186,7 @@ class Accelerator:
 
     @cached_property
     def _runner(self) -> Runner:
-        return Runner(self.lowered.graph)
+        return Runner(self.lowered.graph, self.cache)
 
     @cached_property
     def _model(self) -> RtlModel:

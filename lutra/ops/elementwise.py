@@ -74,7 +74,7 @@ def lookup(table: Array, x: Range) -> Callable[[Array], Array]:
     def run(values: Array) -> Array:
         index = values if values.dtype.kind in "iu" else values.astype(np.intp)
         if not (shared and x.lo == 0):
-            index = index + (-x.lo if shared else base)
+            index = index + (np.intp(-x.lo) if shared else base)
         return flat.take(index, mode="wrap")  # indices are in the table; "wrap" is the mode that does not copy them
 
     return run
@@ -82,7 +82,7 @@ def lookup(table: Array, x: Range) -> Callable[[Array], Array]:
 
 def step(at: Array, below: Array, above: Array, x: Range) -> Callable[[Array], Array]:
     """A function of arrays (..., channels) of values in x, of any numeric type: below[c] where v < at[c], else
-    above[c] (each (C,) or (1,)), as float32 where that is exact, else float64.
+    above[c] (each (C,) or (1,)), as int8 or floating point, whatever holds them exactly.
     """
     rise = above - below
     kind = float_type(int(max(np.abs(below).max(), np.abs(rise).max())))
@@ -96,7 +96,7 @@ def step(at: Array, below: Array, above: Array, x: Range) -> Callable[[Array], A
         y = reached.view(np.int8) if small else reached.astype(kind)
         y *= gap
         y += start
-        return y.astype(kind) if small else y
+        return y
 
     return run
 

@@ -14,6 +14,9 @@ import numpy as np
 from lutra.errors import LutraError
 from lutra.ir import Array, Graph, Input, Node
 from lutra.ops.base import Unit
+from lutra.ops.matmul.op import MatMul
+from lutra.sim import bits
+from lutra.tools.cache import Cache
 
 if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController
@@ -26,9 +29,13 @@ WORTH = 1 << 17  # numbers in a part from which a thread of its own pays
 
 @dataclass(frozen=True, eq=False)
 class Runner:
-    """Runs an integer graph of one input and one output on arrays (N, *shape)."""
+    """Runs an integer graph of one input and one output on arrays (N, *shape).
+
+    cache: where the compiled product of bipolar matrices is kept; without one they are multiplied in floating point.
+    """
 
     graph: Graph
+    cache: Cache | None = None
 
     def run(self, x: Array) -> Array:
         """The output's integers (N, *shape), int64, of input integers x (N, *shape) of any numeric type.
@@ -77,7 +84,18 @@ class Runner:
     def _steps(self) -> list[tuple[Callable[..., Array] | None, tuple[int, ...]]]:
         """For each node its kernel (None: the input) and which nodes it reads."""
         index = {n: i for i, n in enumerate(self.graph.nodes)}
-        return [(_kernel(n), tuple(index[a] for a in n.args)) for n in self.graph.nodes]
+        return [(self._kernel(n), tuple(index[a] for a in n.args)) for n in self.graph.nodes]
+
+    def _kernel(self, node: Node) -> Callable[..., Array] | None:
+        match node.op:
+            case Input():
+                return None
+            case MatMul(weights=weights) as op if self.cache and op.coding.bipolar and node.args[0].out.range.bipolar:
+                return bits.product(weights.array, op.kernel(node.args[0].out), self.cache)
+            case Unit() as op:
+                return op.kernel(node.args[0].out)
+            case _:
+                return node.op.evaluate
 
     @cached_property
     def _chain(self) -> tuple[Callable[[Array], Array], ...] | None:
@@ -125,9 +143,3 @@ def _libraries() -> ThreadpoolController:
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()
-
-
-def _kernel(node: Node) -> Callable[..., Array] | None:
-    if isinstance(node.op, Input):
-        return None
-    return node.op.kernel(node.args[0].out) if isinstance(node.op, Unit) else node.op.evaluate

@@ -105,8 +105,12 @@ def ecppack() -> Tool:
 
 
 FINDERS: tuple[tuple[str, Callable[[], Tool], str], ...] = (
-    ("verilator", verilator, "RTL simulation"), ("c++", compiler, "RTL simulation"), ("yosys", yosys, "synthesis"),
-    ("nextpnr-ecp5", nextpnr_ecp5, "place and route on ECP5"), ("ecppack", ecppack, "bitstreams for ECP5"))
+    ("verilator", verilator, "RTL simulation"),
+    ("c++", compiler, "RTL simulation, fast binary layers"),
+    ("yosys", yosys, "synthesis"),
+    ("nextpnr-ecp5", nextpnr_ecp5, "place and route on ECP5"),
+    ("ecppack", ecppack, "bitstreams for ECP5"),
+)
 
 
 def _pnr(name: str, entry: str) -> Tool:

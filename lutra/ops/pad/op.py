@@ -51,7 +51,8 @@ class Pad(Unit):
         """As numpy pads."""
         (x,) = args
         spans = ((0, 0), *zip(self.before, self.after, strict=True), (0, 0))
-        return np.pad(x, spans, constant_values=self.value)
+        kind = np.result_type(x.dtype, np.min_scalar_type(self.value))
+        return np.pad(x.astype(kind, copy=False), spans, constant_values=self.value)
 
     def folds(self, x: Tensor) -> tuple[Fold, ...]:
         """Every divisor of the channels."""
