@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -27,16 +28,17 @@ class Memory:
 
 @dataclass(frozen=True)
 class Block:
-    """One hardware unit: a module of the library, its parameters, its memories, the widths of its two streams.
+    """One hardware unit: a module of the library, its parameters, its memories, the widths of its streams in bits.
 
-    A memory's key is the name of the string parameter that takes the file's name.
+    A memory's key is the name of the string parameter that takes the file's name. The module's ports are in_data,
+    in_valid, in_ready and the same with out; where it has several streams of a kind, in0_data, in1_data and so on.
     """
 
     module: str
     params: Mapping[str, Param] = field(default_factory=dict)
     memories: Mapping[str, Memory] = field(default_factory=dict)
-    in_width: int = 1
-    out_width: int = 1
+    inputs: tuple[int, ...] = (1,)
+    outputs: tuple[int, ...] = (1,)
 
 
 @dataclass(frozen=True)
@@ -55,24 +57,35 @@ class Instance:
 
     name: str
     block: Block
-    input: str
-    output: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class End:
+    """A stream that leaves or enters the design, and its words a frame (for `last`)."""
+
+    stream: str
+    words: int
 
 
 @dataclass(frozen=True)
 class Netlist:
-    """A design: instances in order of the stream, and the streams between them.
-
-    `in_words` and `out_words` are words a frame at the two ends, for `last`.
-    """
+    """A design: instances, each after those that feed it, the streams between them, and its ends."""
 
     name: str
     instances: tuple[Instance, ...]
     streams: tuple[Stream, ...]
-    input: str
-    output: str
-    in_words: int
-    out_words: int
+    inputs: tuple[End, ...]
+    outputs: tuple[End, ...]
+
+    def width(self, stream: str) -> int:
+        """Bits of a stream's words."""
+        return self._widths[stream]
+
+    @cached_property
+    def _widths(self) -> dict[str, int]:
+        return {s.name: s.width for s in self.streams}
 
 
 def pack(codes: Array, bits: int) -> tuple[int, ...]:

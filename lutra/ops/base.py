@@ -49,8 +49,8 @@ class Loop:
     """A unit's schedule: one flat loop of `slots` cycles a frame.
 
     reads: for each slot, how many input words of the frame must have been taken by the end of it (non-decreasing,
-    (slots,), steps of 0 or 1). writes: for each output word, the slot that produces it (increasing). latency: cycles
-    from the slot to the word standing valid at the output.
+    (slots,), steps of 0 or 1; of a join (streams, slots)). writes: for each output word, the slot that produces it
+    (increasing). latency: cycles from the slot to the word standing valid at the output.
     """
 
     slots: int
@@ -59,7 +59,16 @@ class Loop:
     latency: int
 
 
-class Unit(Op):
+class Hardware(Op):
+    """An operator with hardware: streams of words in, one stream out. A `Unit` reads one stream, a `Join` several."""
+
+    @classmethod
+    @abstractmethod
+    def samples(cls) -> SearchStrategy[Node]:
+        """Legal nodes over one Input for each stream, for the contract suite (small, edge cases among them)."""
+
+
+class Unit(Hardware):
     """An operator with hardware: one stream of words in, one out."""
 
     @abstractmethod
@@ -81,11 +90,6 @@ class Unit(Op):
     @abstractmethod
     def cost(self, fold: Fold, x: Tensor, family: str) -> Cost:
         """Resources, fitted to synthesis; LutraError for a family that was not fitted."""
-
-    @classmethod
-    @abstractmethod
-    def samples(cls) -> SearchStrategy[Node]:
-        """Legal nodes over one Input, for the contract suite (small, edge cases among them)."""
 
     def cycles(self, fold: Fold, x: Tensor) -> int:
         """Cycles between frames in steady state, exact."""
@@ -112,6 +116,54 @@ class Unit(Op):
 
     def kernel(self, x: Tensor) -> Callable[[Array], Array]:
         """A fast, exact form of `evaluate` for values of x's range, in any numeric type that holds them."""
+        return self.evaluate
+
+
+class Join(Hardware):
+    """An operator with hardware that reads several streams: `xs` are their tensors, in order of the arguments."""
+
+    @abstractmethod
+    def folds(self, xs: tuple[Tensor, ...]) -> tuple[Fold, ...]:
+        """Every legal fold, cheapest first."""
+
+    @abstractmethod
+    def lanes(self, fold: Fold, xs: tuple[Tensor, ...]) -> tuple[tuple[int, ...], int]:
+        """Elements in a word of each input stream, and of the output stream."""
+
+    @abstractmethod
+    def loop(self, fold: Fold, xs: tuple[Tensor, ...]) -> Loop:
+        """The schedule of one frame."""
+
+    @abstractmethod
+    def block(self, fold: Fold, xs: tuple[Tensor, ...]) -> Block:
+        """The hardware, as data."""
+
+    @abstractmethod
+    def cost(self, fold: Fold, xs: tuple[Tensor, ...], family: str) -> Cost:
+        """Resources, fitted to synthesis; LutraError for a family that was not fitted."""
+
+    def cycles(self, fold: Fold, xs: tuple[Tensor, ...]) -> int:
+        """Cycles between frames in steady state, exact."""
+        return self.loop(fold, xs).slots
+
+    def times(self, fold: Fold, xs: tuple[Tensor, ...], arrivals: tuple[Array, ...], release: Array | None = None,
+              ) -> tuple[tuple[Array, ...], Array]:
+        """When each word of each input is taken and each output word is there; see `Unit.times`."""
+        loop = self.loop(fold, xs)
+        frames = len(arrivals[0]) // int(loop.reads[0, -1])
+        reads = [np.concatenate([r + int(r[-1]) * f for f in range(frames)]) for r in loop.reads]
+        fresh = [np.diff(r, prepend=0) > 0 for r in reads]
+        known = np.zeros(loop.slots * frames, np.int64)
+        for r, first, came in zip(reads, fresh, arrivals, strict=True):
+            known = np.maximum(known, np.where(first, came[np.maximum(r - 1, 0)], 0))
+        writes = np.concatenate([loop.writes + loop.slots * f for f in range(frames)])
+        if release is not None:
+            known[writes] = np.maximum(known[writes], release - loop.latency)
+        start = one_a_cycle(known)
+        return tuple(start[f] for f in fresh), start[writes] + loop.latency
+
+    def kernel(self, xs: tuple[Tensor, ...]) -> Callable[..., Array]:
+        """A fast, exact form of `evaluate` for values of the ranges of xs, in any numeric type that holds them."""
         return self.evaluate
 
 

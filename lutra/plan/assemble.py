@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 
 from lutra.errors import LutraError
-from lutra.hw.netlist import Block, Instance, Netlist, Stream
+from lutra.hw.netlist import Block, End, Instance, Netlist, Stream
 from lutra.ir import Graph, Node, Tensor
 from lutra.ops.base import Fold, Unit
 from lutra.ops.fifo.op import Fifo
@@ -33,20 +33,21 @@ def chain(pipe: tuple[Stage, ...], name: str) -> Netlist:
     """Stages joined one after the other."""
     blocks = [stage.unit.block(stage.fold, stage.x) for stage in pipe]
     names = [f"u{k}_{stage.unit.kind}" for k, stage in enumerate(pipe)]
-    instances = tuple(Instance(n, b, f"s{k}", f"s{k + 1}") for k, (n, b) in enumerate(zip(names, blocks, strict=True)))
+    instances = tuple(Instance(n, b, (f"s{k}",), (f"s{k + 1}",))
+                      for k, (n, b) in enumerate(zip(names, blocks, strict=True)))
     ends = zip([None, *names], [*names, None], _widths(blocks), strict=True)
     streams = tuple(Stream(f"s{k}", width, source, sink) for k, (source, sink, width) in enumerate(ends))
     first, last = pipe[0], pipe[-1]
     in_words = _words(first.x, first.lanes[0])
     out_words = _words(last.unit.infer(last.x), last.lanes[1])
-    return Netlist(name, instances, streams, streams[0].name, streams[-1].name, in_words, out_words)
+    return Netlist(name, instances, streams, (End(streams[0].name, in_words),), (End(streams[-1].name, out_words),))
 
 
 def _widths(blocks: list[Block]) -> list[int]:
     """Width of each stream, on which the blocks at its two ends agree."""
     for before, after in pairwise(blocks):
-        assert before.out_width == after.in_width, (before, after)
-    return [blocks[0].in_width, *(b.out_width for b in blocks)]
+        assert before.outputs == after.inputs, (before, after)
+    return [*blocks[0].inputs, *(b.outputs[0] for b in blocks)]
 
 
 def _words(x: Tensor, lanes: int) -> int:

@@ -150,10 +150,11 @@ def from_words(words: Array, lanes: int, bits: int) -> Array:
 def _out_words(netlist: Netlist, stimulus: Stimulus) -> int:
     """Output words that the stimulus must bring."""
     count, width = map(int, stimulus.words.shape)
-    (ends,) = (s for s in netlist.streams if s.name == netlist.input)
-    assert stimulus.words.dtype == np.uint8 and width == word_bytes(ends.width), (stimulus.words.dtype, width, ends)
-    assert count % netlist.in_words == 0, (count, netlist.in_words)
-    return count // netlist.in_words * netlist.out_words
+    (first,), (last,) = netlist.inputs, netlist.outputs
+    wanted = word_bytes(netlist.width(first.stream))
+    assert stimulus.words.dtype == np.uint8 and width == wanted, (stimulus.words.dtype, width, wanted)
+    assert count % first.words == 0, (count, first)
+    return count // first.words * last.words
 
 
 def _job(netlist: Netlist, stimulus: Stimulus, out_words: int) -> bytes:
@@ -180,9 +181,9 @@ def _results(
         return array
 
     for netlist, stimulus, count in zip(netlists, stimuli, counts, strict=True):
-        (end,) = (s for s in netlist.streams if s.name == netlist.output)
+        (end,) = netlist.outputs
         taken, left = take("<i8", len(stimulus.words)), take("<i8", count)
-        width = word_bytes(end.width)
+        width = word_bytes(netlist.width(end.stream))
         runs.append(RtlRun(take("u1", count * width).reshape(count, width), taken, left))
     assert at == len(data), (at, len(data))
     return tuple(runs)

@@ -141,8 +141,9 @@ def bench(netlists: Sequence[Netlist]) -> str:
     """The wrapper: clock and reset shared, every design's ends as ports of its own, all streams' states as probes."""
     ports, instances = [], []
     for k, n in enumerate(netlists):
-        widths = {s.name: 8 * word_bytes(s.width) - 1 for s in n.streams}
-        ports += [f"input wire [{widths[n.input]}:0] in_data_{k}", f"output wire [{widths[n.output]}:0] out_data_{k}"]
+        (first,), (last,) = n.inputs, n.outputs
+        ins, outs = (8 * word_bytes(n.width(e.stream)) - 1 for e in (first, last))
+        ports += [f"input wire [{ins}:0] in_data_{k}", f"output wire [{outs}:0] out_data_{k}"]
         ports += [f"input wire {name}_{k}" for name in ("in_valid", "out_ready")]
         ports += [f"output wire {name}_{k}" for name in ("in_ready", "out_valid", "out_last")]
         instances.append(
@@ -162,9 +163,10 @@ def model_text(netlists: Sequence[Netlist]) -> str:
     """The C++ that hands the verilated wrapper's ports to the harness."""
     ends, probes = [], []
     for k, n in enumerate(netlists):
-        width = {s.name: word_bytes(s.width) for s in n.streams}
-        ends.append(f"    {{&m.in_data_{k}, &m.in_valid_{k}, &m.in_ready_{k}, {width[n.input]}, &m.out_data_{k}, "
-                    f"&m.out_valid_{k}, &m.out_ready_{k}, &m.out_last_{k}, {width[n.output]}, {n.out_words}}},\n")
+        (first,), (last,) = n.inputs, n.outputs
+        ins, outs = (word_bytes(n.width(e.stream)) for e in (first, last))
+        ends.append(f"    {{&m.in_data_{k}, &m.in_valid_{k}, &m.in_ready_{k}, {ins}, &m.out_data_{k}, "
+                    f"&m.out_valid_{k}, &m.out_ready_{k}, &m.out_last_{k}, {outs}, {last.words}}},\n")
         probes += [(k, s.name) for s in n.streams]
     lines = "".join(f'    {{{k}, "{name}", {bit}}},\n' for bit, (k, name) in enumerate(probes))
     return MODEL.replace("ENDS", "".join(ends)).replace("PROBES", lines)

@@ -15,8 +15,8 @@ def pins(netlist: Netlist) -> int:
 
 def widths(netlist: Netlist) -> tuple[int, int]:
     """Bits of tdata at the two ends."""
-    ends = {s.name: s.width for s in netlist.streams}
-    return 8 * word_bytes(ends[netlist.input]), 8 * word_bytes(ends[netlist.output])
+    (first,), (last,) = netlist.inputs, netlist.outputs
+    return 8 * word_bytes(netlist.width(first.stream)), 8 * word_bytes(netlist.width(last.stream))
 
 
 def serial_top(netlist: Netlist) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
-from lutra.hw.netlist import Block, Instance, Netlist, Stream
+from lutra.hw.netlist import Block, End, Instance, Netlist, Stream
 from lutra.hw.verilog import sources
 from lutra.plan.devices import Device
 from lutra.synth.report import Resources, SynthReport, count
@@ -63,8 +63,12 @@ def synthesise_block(block: Block, family: str, cache: Cache) -> Resources:
 
 def single(block: Block) -> Netlist:
     """A design of one unit, with nothing around it (one word a frame: no counter for `tlast`)."""
-    streams = (Stream("i", block.in_width, None, "u"), Stream("o", block.out_width, "u", None))
-    return Netlist("unit", (Instance("u", block, "i", "o"),), streams, "i", "o", 1, 1)
+    ins, outs = (tuple(f"{end}{k}" for k in range(len(widths))) for end, widths in
+                 (("i", block.inputs), ("o", block.outputs)))
+    streams = [Stream(name, width, None, "u") for name, width in zip(ins, block.inputs, strict=True)]
+    streams += [Stream(name, width, "u", None) for name, width in zip(outs, block.outputs, strict=True)]
+    ends = (tuple(End(name, 1) for name in names) for names in (ins, outs))
+    return Netlist("unit", (Instance("u", block, ins, outs),), tuple(streams), *ends)
 
 
 def _resources(files: Mapping[str, str], top: str, family: str, cache: Cache) -> Resources:

@@ -57,7 +57,7 @@ class Case:
     def width(self) -> int:
         """Bits of its two streams and of its constants' words: about how large the hardware is."""
         block = self.netlist.instances[0].block
-        return block.in_width + block.out_width + sum(m.width for m in block.memories.values())
+        return sum(block.inputs) + sum(block.outputs) + sum(m.width for m in block.memories.values())
 
     @property
     def levels(self) -> int:
@@ -67,7 +67,7 @@ class Case:
     @property
     def count(self) -> int:
         """How many frames show what it does: some for a steady state, and some words for what is rare."""
-        return max(8, -(-200 // self.netlist.in_words))
+        return max(8, -(-200 // self.netlist.inputs[0].words))
 
     def frames(self, count: int, start: int) -> Array:
         """Random frames of the input's range; the first two hold nothing but its ends."""

@@ -65,7 +65,7 @@ def test_measured_times_equal_times(built):
 
 def test_measured_times_equal_times_for_late_words(built):
     rng = np.random.default_rng(4)
-    late = [np.cumsum(rng.integers(0, 6, case.count * case.netlist.in_words)) for case in built.cases]
+    late = [np.cumsum(rng.integers(0, 6, case.count * case.netlist.inputs[0].words)) for case in built.cases]
     for (case, _, run), arrivals in zip(built.run(start=4, arrivals=late), late, strict=True):
         agree(case, run, arrivals)
 

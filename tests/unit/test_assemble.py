@@ -37,11 +37,11 @@ def test_what_stands_between(design):
     assert [i.name for i in netlist.instances] == [
         "u0_matmul", "u1_fifo", "u2_width", "u3_threshold", "u4_width", "u5_fifo", "u6_matmul"]
     assert [s.name for s in netlist.streams] == [f"s{k}" for k in range(8)]
-    assert (netlist.in_words, netlist.out_words) == (4, 3)
+    assert (netlist.inputs[0].words, netlist.outputs[0].words) == (4, 3)
     assert netlist.streams[0].width == 3 * 3 and netlist.streams[0].source is None and netlist.streams[-1].sink is None
     for stream, before, after in zip(netlist.streams[1:], netlist.instances, netlist.instances[1:], strict=False):
         assert (stream.source, stream.sink) == (before.name, after.name)
-        assert stream.width == before.block.out_width == after.block.in_width
+        assert (stream.width,) == before.block.outputs == after.block.inputs
 
 
 def test_no_fifo_where_no_depth_is_given(design):
@@ -64,7 +64,7 @@ def test_a_graph_without_units_is_a_fifo(cache):
     x = Node(Input("x", Tensor((5,), Range(-4, 3))))
     netlist = assemble(Graph((x,), (Node(Reshape((1, 5)), (x,)),)), {}, {})
     assert [(i.block.module, i.block.params["DEPTH"]) for i in netlist.instances] == [("lutra_fifo", 2)]
-    assert (netlist.in_words, netlist.out_words) == (5, 5)
+    assert (netlist.inputs[0].words, netlist.outputs[0].words) == (5, 5)
     words = to_words(np.arange(10)[:, None] % 8, 3)
     assert np.array_equal(RtlModel.build(netlist, Cache(cache)).run(words).words, words)
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from lutra.errors import LutraError
-from lutra.hw.netlist import Block, Instance, Netlist, Stream
+from lutra.hw.netlist import Block, End, Instance, Netlist, Stream
 from lutra.plan.devices import device
 from lutra.synth import Resources, place, synthesise, synthesise_block
 from lutra.synth.pins import pins, serial_top
@@ -14,16 +14,17 @@ from lutra.tools.cache import Cache
 
 
 def fifo(width, depth, block=0):
-    return Block("lutra_fifo", {"WIDTH": width, "DEPTH": depth, "BLOCK": block}, {}, width, width)
+    return Block("lutra_fifo", {"WIDTH": width, "DEPTH": depth, "BLOCK": block}, {}, (width,), (width,))
 
 
 def chain(*blocks):
     names = [f"u{k}" for k in range(len(blocks))]
     ends = zip([None, *names], [*names, None], strict=True)
-    width = blocks[0].in_width
+    (width,) = blocks[0].inputs
     streams = tuple(Stream(f"s{k}", width, a, b) for k, (a, b) in enumerate(ends))
-    parts = tuple(Instance(n, b, f"s{k}", f"s{k + 1}") for k, (n, b) in enumerate(zip(names, blocks, strict=True)))
-    return Netlist("lutra_top", parts, streams, "s0", streams[-1].name, 4, 4)
+    parts = tuple(Instance(n, b, (f"s{k}",), (f"s{k + 1}",))
+                  for k, (n, b) in enumerate(zip(names, blocks, strict=True)))
+    return Netlist("lutra_top", parts, streams, (End("s0", 4),), (End(streams[-1].name, 4),))
 
 
 @pytest.fixture(scope="module")

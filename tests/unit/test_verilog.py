@@ -8,21 +8,22 @@ import pytest
 
 from lutra.errors import LutraError
 from lutra.hw import verilog
-from lutra.hw.netlist import Block, Instance, Memory, Netlist, Stream, pack
+from lutra.hw.netlist import Block, End, Instance, Memory, Netlist, Stream, pack
 from lutra.tools.find import verilator
 
 
 def fifo(width=13, depth=2):
-    return Block("lutra_fifo", {"WIDTH": width, "DEPTH": depth}, {}, width, width)
+    return Block("lutra_fifo", {"WIDTH": width, "DEPTH": depth}, {}, (width,), (width,))
 
 
 def netlist(*blocks, words=4, name="lutra_top"):
     names = [f"u{k}_unit" for k in range(len(blocks))]
-    instances = tuple(Instance(n, b, f"s{k}", f"s{k + 1}") for k, (n, b) in enumerate(zip(names, blocks, strict=True)))
-    widths = [blocks[0].in_width, *(b.out_width for b in blocks)]
+    instances = tuple(Instance(n, b, (f"s{k}",), (f"s{k + 1}",))
+                      for k, (n, b) in enumerate(zip(names, blocks, strict=True)))
+    widths = [*blocks[0].inputs, *(b.outputs[0] for b in blocks)]
     ends = zip([None, *names], [*names, None], widths, strict=True)
     streams = tuple(Stream(f"s{k}", w, a, b) for k, (a, b, w) in enumerate(ends))
-    return Netlist(name, instances, streams, "s0", f"s{len(blocks)}", words, words)
+    return Netlist(name, instances, streams, (End("s0", words),), (End(f"s{len(blocks)}", words),))
 
 
 def test_files_are_the_library_then_the_top():
@@ -57,7 +58,7 @@ def test_every_name_in_the_top_is_ours():
     names = set(re.findall(r"(?<![`'\w.])[A-Za-z_]\w*", text))
     keywords = {"module", "endmodule", "input", "output", "wire", "reg", "assign", "always", "posedge", "if", "begin",
                 "end", "else"}
-    ours = r"lutra_\w+|[su]\d+_\w+|[sm]_axis_t\w+|clk|rst|sent|last|unused_padding"
+    ours = r"lutra_\w+|[su]\d+_\w+|[sm]_axis\d*_(t\w+|sent|last)|clk|rst|unused_s_axis\d*"
     assert {n for n in names - keywords if not re.fullmatch(ours, n)} == set()
 
 

@@ -55,7 +55,7 @@ class ArgMax(Unit):
         lanes, y = self.lanes(fold, x)[0], self.infer(x).range
         params = {"BITS": x.range.bits, "SIGNED": int(x.range.signed), "LANES": lanes,
                   "WORDS": x.channels // lanes, "INDEX_BITS": y.bits}
-        return Block("lutra_argmax", params, in_width=lanes * x.range.bits, out_width=y.bits)
+        return Block("lutra_argmax", params, inputs=(lanes * x.range.bits,), outputs=(y.bits,))
 
     def features(self, fold: Fold, x: Tensor, family: str) -> dict[str, float]:
         """Comparators and registers of the tree, the comparison of words, the index."""

@@ -64,7 +64,7 @@ class Fifo(Unit):
         """`lutra_fifo`."""
         width = self.lanes(fold, x)[0] * x.range.bits
         params = {"WIDTH": width, "DEPTH": self.depth, "BLOCK": int(self.in_block(fold, x))}
-        return Block("lutra_fifo", params, in_width=width, out_width=width)
+        return Block("lutra_fifo", params, inputs=(width,), outputs=(width,))
 
     def features(self, fold: Fold, x: Tensor, family: str) -> dict[str, float]:
         """Registers, counters, and the memory as LUT RAM words of each bit or as block RAMs."""

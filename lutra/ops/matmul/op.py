@@ -141,7 +141,7 @@ class MatMul(Unit):
             "BIPOLAR": int(self.coding.bipolar), "SCALE": x.range.step // y.step, "OBITS": y.bits,
             "BIASED": int(bias.any()), "DEPTH": self._depth(fold, x),
             "BLOCK": int(in_block(fold, nf * sf, fold.pe * fold.simd * self.coding.bits))}
-        return Block("lutra_matmul", params, memories, fold.simd * x.range.bits, fold.pe * y.bits)
+        return Block("lutra_matmul", params, memories, (fold.simd * x.range.bits,), (fold.pe * y.bits,))
 
     def _stored(self, codes: Array) -> Array:
         """Codes (..., SIMD) as in memory: where bipolar, of each G = SIMD // 3 lanes i, G + i, 2G + i the last holds

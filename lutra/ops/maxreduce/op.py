@@ -64,7 +64,7 @@ class MaxReduce(Unit):
         lanes, bits = self.lanes(fold, x)[0], x.range.bits
         params = {"BITS": bits, "SIGNED": int(x.range.signed), "LANES": lanes,
                   "WORDS": x.channels // self.window // lanes, "WINDOW": self.window}
-        return Block("lutra_maxreduce", params, in_width=lanes * bits, out_width=lanes * bits)
+        return Block("lutra_maxreduce", params, inputs=(lanes * bits,), outputs=(lanes * bits,))
 
     def features(self, fold: Fold, x: Tensor, family: str) -> dict[str, float]:
         """Comparators, the register slice, what was largest so far (register or LUT RAM), counters."""

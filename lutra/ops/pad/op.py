@@ -106,7 +106,7 @@ class Pad(Unit):
             "MUL": mul, "ADD": add, "BORDER": border,
             "LANES": lanes, "WORDS": x.channels // lanes, "HEIGHT": x.shape[0], "COLUMNS": x.shape[1],
             "TOP": self.before[0], "LEFT": self.before[1], "BOTTOM": self.after[0], "RIGHT": self.after[1]}
-        return Block("lutra_pad", params, in_width=lanes * x.range.bits, out_width=lanes * y.range.bits)
+        return Block("lutra_pad", params, inputs=(lanes * x.range.bits,), outputs=(lanes * y.range.bits,))
 
     def features(self, fold: Fold, x: Tensor, family: str) -> dict[str, float]:
         """The register slice, the border's multiplexer, codes that change, counters."""

@@ -146,7 +146,7 @@ class Rescale(Elementwise):
             "PE": pe, "NF": nf, "XBITS": x.range.bits, "XSIGNED": int(x.range.signed),
             "MBITS": 0 if plain else factors.bits, "MSIGNED": int(factors.signed), "TBITS": bits, "SHIFT": self.shift,
             "EVEN": int(self.even), "CLIPPED": int(clipped), "LO": y.lo, "HI": y.hi, "OBITS": y.bits}
-        return Block("lutra_rescale", params, memories, pe * x.range.bits, pe * y.bits)
+        return Block("lutra_rescale", params, memories, (pe * x.range.bits,), (pe * y.bits,))
 
     def features(self, fold: Fold, x: Tensor, family: str) -> dict[str, float]:
         """gate, product: bits of x gated by those of a factor, and added; fixed: bits added for constant factors; sum,

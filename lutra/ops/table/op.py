@@ -84,7 +84,7 @@ class Table(Elementwise):
         params = {"PE": pe, "NF": nf, "XBITS": x.range.bits, "OBITS": y.bits, "LANES": lanes,
                   "BLOCK": int(self._memory(fold, x)[2])}
         return Block("lutra_table", params, {"VALUES": Memory(pack(words, y.bits), lanes * y.bits)},
-                     pe * x.range.bits, pe * y.bits)
+                     (pe * x.range.bits,), (pe * y.bits,))
 
     def features(self, fold: Fold, x: Tensor, family: str) -> dict[str, float]:
         """table: LUTs of the memories; out: bits of the slice; ff.*: registers."""

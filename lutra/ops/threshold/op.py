@@ -138,7 +138,7 @@ class Threshold(Elementwise):
         params: dict[str, Param] = {
             "PE": pe, "NF": nf, "XBITS": x.range.bits, "XSIGNED": int(x.range.signed), "TBITS": width, "K": k,
             "FLIPPED": int(falling.any()), "OFFSET": self._code(y), "OBITS": y.bits}
-        return Block("lutra_threshold", params, memories, pe * x.range.bits, pe * y.bits)
+        return Block("lutra_threshold", params, memories, (pe * x.range.bits,), (pe * y.bits,))
 
     def _code(self, y: Range) -> int:
         """The code of y.lo: 0 where y has a step, else its low bits."""

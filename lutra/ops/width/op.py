@@ -62,7 +62,7 @@ class Width(Unit):
         """`lutra_width`."""
         (taken, given), bits = self.lanes(fold, x), x.range.bits
         params = {"BITS": bits, "IN_LANES": taken, "OUT_LANES": given}
-        return Block("lutra_width", params, in_width=taken * bits, out_width=given * bits)
+        return Block("lutra_width", params, inputs=(taken * bits,), outputs=(given * bits,))
 
     def features(self, fold: Fold, x: Tensor, family: str) -> dict[str, float]:
         """Registers of each of the four forms, and the shifter of the general one."""

@@ -132,8 +132,8 @@ class Window(Unit):
             "WIDTH": width, "WORDS": x.channels // fold.simd, "ROW": rows.write, "ROWS": rows.slots, "NEED": rows.need,
             "FREE": rows.stride, "FREE_LAST": rows.at_end, "DEBT": rows.debt, "KH": self.taps[0], "KW": self.taps[1],
             "OUT_ROWS": y.shape[0], "OUT_COLUMNS": y.shape[1], "BLOCK": int(in_block(fold, depth, width))}
-        return Block("lutra_window", params | self._steps(rows, y, x.channels // fold.simd), in_width=width,
-                     out_width=width)
+        return Block("lutra_window", params | self._steps(rows, y, x.channels // fold.simd), inputs=(width,),
+                     outputs=(width,))
 
     def _steps(self, rows: Rows, y: Tensor, words: int) -> dict[str, Param]:
         """Distances in the buffer from the last word of a round of the inner loops to the first of the next."""
