@@ -18,8 +18,9 @@ def node(op, shape):
 def apply(op, x):
     """One frame through infer and evaluate."""
     x = np.asarray(x, dtype=np.float64)
+    out = node(op, x.shape).out
     y = op.evaluate(x[None])[0]
-    assert y.shape == node(op, x.shape).out.shape
+    assert y.shape == out.shape
     return y
 
 
@@ -135,6 +136,10 @@ def conv_3x3(stride):
     return src.Conv(real(np.ones((4, 3, 3, 3))), stride, (0, 0), (0, 0), (1, 1))
 
 
+def transposed(stride=(1, 1), after=(0, 0)):
+    return src.ConvTranspose(real(np.ones((2, 1, 3, 3))), stride, (0, 0), after, (1, 1))
+
+
 @pytest.mark.parametrize("op, shape, message", [
     (conv_3x3((1, 1)), (3, 2, 9), "a kernel of 3 .* larger than 2"),
     (conv_3x3((1, 1)), (2, 9, 9), "groups of 3 channels"),
@@ -146,6 +151,12 @@ def conv_3x3(stride):
     (src.Pad((-1, 0), (1, 0), 0.0), (3, 4), "does not fit a tensor"),
     (src.TopK(5, 0, True), (4,), "k=5 is not between 1 and the 4"),
     (src.Reshape((5,)), (2, 2), "4 elements do not fill"),
+    (src.Slice((1,), (1,)), (4,), "empty or outside"), (src.Slice((0,), (5,)), (4,), "empty or outside"),
+    (src.Take(0, Constant(np.array([4]))), (4,), "index 4 does not exist in 4 elements"),
+    (src.DepthToSpace(2, "DCR"), (6, 2, 2), "6 channels make no blocks of 2"),
+    (src.SpaceToDepth(2), (6, 2, 3), "2 rows and 3 columns make no blocks of 2"), (src.SpaceToDepth(1), (6,), "is not"),
+    (transposed(), (3, 2, 2), "do not fit 3 channels"), (transposed(after=(9, 9)), (2, 2, 2), "leave nothing"),
+    (transposed(stride=(0, 1)), (2, 2, 2), "stride"), (transposed(), (2, 2), "do not fit a tensor"),
 ])
 def test_what_does_not_fit_is_refused(op, shape, message):
     with pytest.raises(LutraError, match=message):
@@ -157,6 +168,97 @@ def test_maxpool_never_takes_padding():
     op = src.MaxPool((3, 2), (2, 2), (1, 0), (0, 1), (1, 1))
     assert np.array_equal(apply(op, x), [[[-1, -3], [-5, -7]]])
     assert np.array_equal(apply(src.MaxPool((2,), (1,), (0,), (0,), (3,)), [[1, 9, 2, 8, 3]]), [[8, 9]])
+
+
+def two(op, a, b):
+    """One frame of two streams through infer and evaluate."""
+    args = [np.asarray(v, np.float64) for v in (a, b)]
+    out = Node(op, tuple(Node(Input("x", Tensor(v.shape, REAL))) for v in args), "here").out
+    y = op.evaluate(*(v[None] for v in args))[0]
+    assert y.shape == out.shape
+    return y
+
+
+@pytest.mark.parametrize("op, function", [
+    (src.AddStreams(), np.add), (src.SubStreams(), np.subtract), (src.MulStreams(), np.multiply)])
+@pytest.mark.parametrize("a, b", [((3, 2, 4), (3, 2, 4)), ((3, 2, 4), (3, 1, 1)), ((4,), (3, 2, 4)), ((1,), (5,))])
+def test_two_streams_broadcast(op, function, a, b, rng):
+    a, b = rng.normal(size=a), rng.normal(size=b)
+    assert np.array_equal(two(op, a, b), function(a, b))
+    batch = [rng.normal(size=(5, *v.shape)) for v in (a, b)]
+    assert np.array_equal(op.evaluate(*batch), np.stack([function(*f) for f in zip(*batch, strict=True)]))
+
+
+def test_streams_that_do_not_fit():
+    for op in (src.AddStreams(), src.Concat(0)):
+        with pytest.raises(LutraError, match="\\(3, 2\\) and \\(3, 4\\)"):
+            two(op, np.ones((3, 2)), np.ones((3, 4)))
+
+
+def test_concat_and_slice():
+    a, b = np.arange(6.0).reshape(1, 2, 3), np.arange(8.0, 12).reshape(1, 2, 2)
+    joined = two(src.Concat(2), a, b)
+    assert np.array_equal(joined, np.concatenate([a, b], axis=2))
+    assert np.array_equal(apply(src.Slice((0, 0, 3), (1, 2, 5)), joined), b)
+    assert np.array_equal(apply(src.Take(1, Constant(np.array([1, 0, 1]))), a), a[:, [1, 0, 1]])
+
+
+def test_upsample_repeats():
+    assert np.array_equal(apply(src.Upsample((1, 2, 3)), [[[1, 2], [3, 4]]]),
+                          np.kron([[1, 2], [3, 4]], np.ones((2, 3)))[None])
+
+
+def test_depth_and_space():
+    x = np.arange(2 * 9 * 2 * 3.0).reshape(18, 2, 3)
+    for mode, channel in (("DCR", lambda c, i, j: (i * 3 + j) * 2 + c), ("CRD", lambda c, i, j: (c * 3 + i) * 3 + j)):
+        y = apply(src.DepthToSpace(3, mode), x)
+        for c, i, j in np.ndindex(2, 3, 3):
+            assert np.array_equal(y[c, i::3, j::3], x[channel(c, i, j)])
+    assert np.array_equal(apply(src.SpaceToDepth(3), apply(src.DepthToSpace(3, "DCR"), x)), x)
+
+
+def test_average_counts_what_it_is_told():
+    x = np.arange(1.0, 6).reshape(1, 5)
+    plain = src.AveragePool((3,), (2,), (1,), (2,), (1,), (0,), (0,))
+    assert np.array_equal(plain.divisor((5,)), [2, 3, 2])
+    assert np.array_equal(apply(plain, x), [[1.5, 3, 4.5]])
+    counted = src.AveragePool((3,), (2,), (1,), (2,), (1,), (1,), (1,))
+    assert np.array_equal(apply(counted, x), [[1, 3, 3]])
+    ragged = src.AveragePool((3,), (2,), (0,), (2,), (1,), (0,), (1,))  # the last window hangs over what is padded
+    assert np.array_equal(ragged.divisor((5,)), [3, 3, 2])
+    with pytest.raises(LutraError, match="lies in the padding altogether"):
+        apply(src.AveragePool((1,), (1,), (1,), (0,), (1,), (0,), (0,)), x)
+
+
+def transposed_by_hand(x, w, op):
+    """Each element spreads its kernel, as ONNX defines it."""
+    c, m = w.shape[:2]
+    size = op.infer(Tensor(x.shape, REAL)).shape[1:]
+    y = np.zeros((m * op.groups, *size))
+    for i, j in np.ndindex(c, m):
+        for place in np.ndindex(x.shape[1:]):
+            for tap in np.ndindex(op.kernel):
+                at = tuple(p * s + k * d - b for p, s, k, d, b in zip(place, op.stride, tap, op.dilation, op.before,
+                                                                     strict=True))
+                if all(0 <= a < n for a, n in zip(at, size, strict=True)):
+                    y[(i // (c // op.groups) * m + j, *at)] += x[(i, *place)] * w[(i, j, *tap)]
+    return y
+
+
+@pytest.mark.parametrize("channels, results, groups, size, kernel, stride, before, after, dilation", [
+    (3, 2, 1, (4, 3), (3, 3), (2, 2), (1, 1), (0, 0), (1, 1)),
+    (4, 3, 2, (3, 2), (2, 3), (1, 2), (0, 1), (1, 2), (2, 1)),
+    (2, 1, 2, (5,), (2,), (3,), (0,), (-2,), (1,)),
+    (1, 1, 1, (2, 2), (1, 1), (3, 2), (0, 0), (-1, -1), (1, 1)),
+])
+def test_conv_transpose(channels, results, groups, size, kernel, stride, before, after, dilation, rng):
+    ints = rng.integers(-3, 4, (channels, results, *kernel))
+    scale = rng.uniform(0.1, 1, (1, results, *(1,) * len(kernel)))
+    x = rng.integers(-3, 4, (channels, *size))
+    quant = Constant(ints), real(scale)
+    op = src.ConvTranspose(real(ints * scale), stride, before, after, dilation, groups, quant)
+    np.testing.assert_allclose(apply(op, x), transposed_by_hand(x, ints * scale, op), atol=1e-12)
+    assert np.array_equal(op.conv.quant[0].array * op.conv.quant[1].array, op.conv.weights.array)
 
 
 def test_permute_and_pad():

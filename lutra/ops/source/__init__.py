@@ -7,16 +7,20 @@ from lutra.ops.reshape.op import Reshape
 from lutra.ops.source.activation import Abs, Clip, LeakyRelu, LogSoftmax, Relu, Sigmoid, Sign, Softmax, Tanh
 from lutra.ops.source.affine import Add, BatchNorm, Div, Mul, Neg, RSub, Sub
 from lutra.ops.source.base import Elementwise, SourceOp, real
+from lutra.ops.source.choose import DepthToSpace, Slice, SpaceToDepth, Take, Upsample
 from lutra.ops.source.linear import Conv, MatMul, Quantised
-from lutra.ops.source.pool import MaxPool
+from lutra.ops.source.pool import AveragePool, MaxPool
 from lutra.ops.source.quant import BipolarQuant, MultiThreshold, Quant, Trunc
 from lutra.ops.source.select import ArgMax, TopK
 from lutra.ops.source.shape import Pad, Permute
+from lutra.ops.source.streams import AddStreams, Concat, MulStreams, Pairwise, SubStreams
+from lutra.ops.source.transposed import ConvTranspose
 
-__all__ = ["Abs", "Add", "ArgMax", "BatchNorm", "BipolarQuant", "Clip", "Conv", "Div", "Elementwise", "LeakyRelu",
-           "LogSoftmax", "MatMul", "MaxPool", "Mul", "MultiThreshold", "Neg", "Pad", "Permute", "Quant",
-           "Quantised", "RSub", "Relu", "Reshape", "Sigmoid", "Sign", "Softmax", "SourceOp", "Sub",
-           "Tanh", "TopK", "Trunc", "operators", "real"]
+__all__ = ["Abs", "Add", "AddStreams", "ArgMax", "AveragePool", "BatchNorm", "BipolarQuant", "Clip", "Concat", "Conv",
+           "ConvTranspose", "DepthToSpace", "Div", "Elementwise", "LeakyRelu", "LogSoftmax", "MatMul", "MaxPool",
+           "Mul", "MulStreams", "MultiThreshold", "Neg", "Pad", "Pairwise", "Permute", "Quant", "Quantised", "RSub",
+           "Relu", "Reshape", "Sigmoid", "Sign", "Slice", "Softmax", "SourceOp", "SpaceToDepth", "Sub", "SubStreams",
+           "Take", "Tanh", "TopK", "Trunc", "Upsample", "operators", "real"]
 
 
 def operators() -> tuple[type[Op], ...]:

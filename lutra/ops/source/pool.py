@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lutra.errors import LutraError
 from lutra.ir import REAL, Array, Tensor
 from lutra.ops.source.base import SourceOp
 from lutra.ops.source.window import chunks, out_size, pad, windows
@@ -40,3 +41,53 @@ class MaxPool(SourceOp):
         padded = pad(np.asarray(x, dtype=np.float64), (0, *self.before), (0, *self.after), -np.inf)
         view = windows(padded, self.kernel, self.stride, self.dilation)
         return np.asarray(view.max(axis=tuple(range(-len(self.kernel), 0))))
+
+
+@dataclass(frozen=True)
+class AveragePool(SourceOp):
+    """The sum of each window of (C, *spatial), in which padding is 0, over how many of its elements count.
+
+    Elements of the frame count, and those of the first `counted_before` and `counted_after` elements of padding around
+    it: none where ONNX's `count_include_pad` is 0, else the padding that the model states. `after` is the padding that
+    the windows reach, which `ceil_mode` makes larger than what counts. See `divisor`.
+    """
+
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+    dilation: tuple[int, ...]
+    counted_before: tuple[int, ...]
+    counted_after: tuple[int, ...]
+
+    def infer(self, *args: Tensor) -> Tensor:
+        """(C, *out); LutraError where a window holds nothing that counts."""
+        (x,) = args
+        size = out_size(x.shape[1:], self.kernel, self.stride, self.before, self.after, self.dilation)
+        if not self.divisor(x.shape[1:]).all():
+            raise LutraError(f"a window of an average of shape {self.kernel} lies in the padding altogether",
+                             hint="use padding smaller than the kernel")
+        return Tensor((x.shape[0], *size), REAL)
+
+    def divisor(self, size: tuple[int, ...]) -> Array:
+        """How many elements count in each window of a frame of spatial `size`: int64, of shape out."""
+        mask = np.ones((1, 1, *size), np.int64)
+        for values, before, after in ((1, self.counted_before, self.counted_after), (0, self._rest(0), self._rest(1))):
+            mask = np.pad(mask, [(0, 0), (0, 0), *zip(before, after, strict=True)], constant_values=values)
+        view = windows(mask, self.kernel, self.stride, self.dilation)
+        return np.asarray(view.sum(axis=tuple(range(-len(self.kernel), 0)))[0, 0])
+
+    def _rest(self, side: int) -> tuple[int, ...]:
+        whole, counted = ((self.before, self.counted_before), (self.after, self.counted_after))[side]
+        return tuple(max(0, w - c) for w, c in zip(whole, counted, strict=True))
+
+    def evaluate(self, *args: Array) -> Array:
+        """One sum, one division."""
+        (x,) = args
+        parts = [self._frames(x[part]) for part in chunks(len(x), int(np.prod(x.shape[1:] + self.kernel)))]
+        return np.concatenate(parts) if parts else self._frames(x)
+
+    def _frames(self, x: Array) -> Array:
+        padded = pad(np.asarray(x, dtype=np.float64), (0, *self.before), (0, *self.after), 0.0)
+        view = windows(padded, self.kernel, self.stride, self.dilation)
+        return np.asarray(view.sum(axis=tuple(range(-len(self.kernel), 0))) / self.divisor(x.shape[2:]))
