@@ -5,32 +5,46 @@
 #include <string>
 #include <vector>
 
-// One AXI4-Stream design. Data ports hold whole bytes, little endian; `words` are its output words a frame.
-struct Ends {
-    void* in_data;
-    uint8_t* in_valid;
-    uint8_t* in_ready;
-    int in_bytes;
-    void* out_data;
-    uint8_t* out_valid;
-    uint8_t* out_ready;
-    uint8_t* out_last;
-    int out_bytes;
-    uint64_t words;
+// The ports of an AXI4-Stream end. Data ports hold `bytes` whole bytes, little endian.
+struct InPort {
+    void* data;
+    uint8_t* valid;
+    uint8_t* ready;
+    size_t bytes;
 };
 
-// A stream inside the model, to say where a deadlock is.
+struct OutPort {
+    void* data;
+    uint8_t* valid;
+    uint8_t* ready;
+    uint8_t* last;
+    size_t bytes;
+    uint64_t words;  // a frame
+};
+
+struct Ends {
+    std::vector<InPort> inputs;
+    std::vector<OutPort> outputs;
+};
+
+// A stream inside the model.
 struct Probe {
     int design;
     std::string name;
-    int bit;  // its place in the two vectors below
+    int bit;  // its place in the model's two vectors
+};
+
+// A FIFO inside the model, by the bits of the streams that it takes from and gives to.
+struct Store {
+    int in, out;
 };
 
 struct Model {
     uint8_t* clk;
     uint8_t* rst;
-    std::vector<Ends> ends;
+    std::vector<Ends> designs;
     std::vector<Probe> probes;
+    std::vector<Store> stores;
     const uint8_t* probe_valid;
     const uint8_t* probe_ready;
     std::function<void()> eval;

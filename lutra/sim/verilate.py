@@ -9,13 +9,14 @@ from functools import partial
 from pathlib import Path
 
 from lutra.hw.netlist import Netlist
-from lutra.hw.verilog import library, memory_file, top_text, word_bytes
+from lutra.hw.verilog import library, memory_file, top_text
+from lutra.sim.wrapper import BENCH, bench, model_text
 from lutra.tools.cache import Cache
 from lutra.tools.find import Tool, compiler, verilator
 from lutra.tools.run import parallel
 
 HERE = Path(__file__).resolve().parent
-BENCH = "lutra_bench"
+HARNESS = ("harness.h", "staller.h", "ends.h", "harness.cpp")
 OPTIONS = ("--cc", "-O3", "--x-assign", "fast", "--x-initial", "unique", "--no-timing", "-Wno-fatal", "-Wno-lint",
            "-Wno-style", "--output-split", "20000", "--top-module", BENCH, "--prefix", "Vbench")
 FLAGS = ("-std=c++17", "-fno-strict-aliasing", "-w")
@@ -133,79 +134,5 @@ def _cores() -> int:
 
 def _identity(style: Style) -> list[str]:
     """What besides the design decides the binary."""
-    own = [(HERE / n).read_text() for n in ("harness.h", "harness.cpp")]
+    own = [(HERE / n).read_text() for n in HARNESS]
     return [verilator().version, compiler().name, compiler().version, *OPTIONS, *style.flags, *own]
-
-
-def bench(netlists: Sequence[Netlist]) -> str:
-    """The wrapper: clock and reset shared, every design's ends as ports of its own, all streams' states as probes."""
-    ports, instances = [], []
-    for k, n in enumerate(netlists):
-        (first,), (last,) = n.inputs, n.outputs
-        ins, outs = (8 * word_bytes(n.width(e.stream)) - 1 for e in (first, last))
-        ports += [f"input wire [{ins}:0] in_data_{k}", f"output wire [{outs}:0] out_data_{k}"]
-        ports += [f"input wire {name}_{k}" for name in ("in_valid", "out_ready")]
-        ports += [f"output wire {name}_{k}" for name in ("in_ready", "out_valid", "out_last")]
-        instances.append(
-            f"  {n.name} d{k} (.clk(clk), .rst(rst),\n"
-            f"    .s_axis_tdata(in_data_{k}), .s_axis_tvalid(in_valid_{k}), .s_axis_tready(in_ready_{k}),\n"
-            f"    .m_axis_tdata(out_data_{k}), .m_axis_tvalid(out_valid_{k}), .m_axis_tready(out_ready_{k}),\n"
-            f"    .m_axis_tlast(out_last_{k}));\n")
-    probes = [f"d{k}.{s.name}" for k, n in enumerate(netlists) for s in n.streams][::-1]
-    for what in ("valid", "ready"):
-        ports.append(f"output wire [{len(probes) - 1}:0] probe_{what}")
-        instances.append(f"  assign probe_{what} = {{{', '.join(f'{p}_{what}' for p in probes)}}};\n")
-    head = ",\n  ".join(["input wire clk", "input wire rst", *ports])
-    return f"module {BENCH} (\n  {head}\n);\n{''.join(instances)}endmodule\n"
-
-
-def model_text(netlists: Sequence[Netlist]) -> str:
-    """The C++ that hands the verilated wrapper's ports to the harness."""
-    ends, probes = [], []
-    for k, n in enumerate(netlists):
-        (first,), (last,) = n.inputs, n.outputs
-        ins, outs = (word_bytes(n.width(e.stream)) for e in (first, last))
-        ends.append(f"    {{&m.in_data_{k}, &m.in_valid_{k}, &m.in_ready_{k}, {ins}, &m.out_data_{k}, "
-                    f"&m.out_valid_{k}, &m.out_ready_{k}, &m.out_last_{k}, {outs}, {last.words}}},\n")
-        probes += [(k, s.name) for s in n.streams]
-    lines = "".join(f'    {{{k}, "{name}", {bit}}},\n' for bit, (k, name) in enumerate(probes))
-    return MODEL.replace("ENDS", "".join(ends)).replace("PROBES", lines)
-
-
-MODEL = """\
-#include "Vbench.h"
-#include "harness.h"
-#if VM_TRACE
-#include "verilated_vcd_c.h"
-#endif
-
-int main(int argc, char** argv) {
-  VerilatedContext context;
-  context.randReset(2);  // registers wake up in random states: only reset and initial values may be relied on
-  context.randSeed(1);
-  context.traceEverOn(argc > 3);
-  Vbench m{&context};
-  Model model;
-  model.clk = &m.clk;
-  model.rst = &m.rst;
-  model.ends = {
-ENDS  };
-  model.probes = {
-PROBES  };
-  model.probe_valid = reinterpret_cast<const uint8_t*>(&m.probe_valid);
-  model.probe_ready = reinterpret_cast<const uint8_t*>(&m.probe_ready);
-  model.eval = [&] { m.eval(); };
-#if VM_TRACE
-  VerilatedVcdC waves;
-  m.trace(&waves, 99);
-  waves.open(argv[3]);
-  model.dump = [&](uint64_t time) { waves.dump(time); };
-#endif
-  int status = drive(model, argv[1], argv[2]);
-#if VM_TRACE
-  waves.close();
-#endif
-  m.final();
-  return status;
-}
-"""

@@ -11,7 +11,7 @@ from cases import LIMIT, Bench, Case, choose, differences, draw
 import lutra.ops
 from lutra.hw.verilog import sources
 from lutra.ops import units
-from lutra.sim.verilate import bench
+from lutra.sim.wrapper import bench
 from lutra.tools.find import verilator, yosys
 
 UNITS = units()

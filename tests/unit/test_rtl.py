@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from test_verilog import fifo, netlist
 
 from lutra.errors import LutraError
-from lutra.hw.netlist import pack
+from lutra.hw.netlist import End, Instance, Netlist, Stream, pack
+from lutra.sim.job import Received
 from lutra.sim.rtl import RtlModel, RtlRun, Stimulus, from_words, to_words
 from lutra.tools.cache import Cache
 
@@ -54,6 +55,54 @@ def test_words_arrive_when_they_are_told_to(tools):
     assert run.taken.tolist() == [0, 5, 6, 20]
 
 
+def pair(first=(8, 2), second=(13, 3)):
+    """Two FIFOs side by side: a design of two inputs and two outputs, of 4 and of 2 words a frame."""
+    instances, streams = [], []
+    for k, of in enumerate((first, second)):
+        instances.append(Instance(f"u{k}", fifo(*of), (f"a{k}",), (f"b{k}",)))
+        streams += [Stream(f"a{k}", of[0], None, f"u{k}"), Stream(f"b{k}", of[0], f"u{k}", None)]
+    ends = [tuple(End(f"{s}{k}", words) for k, words in enumerate((4, 2))) for s in "ab"]
+    return Netlist("lutra_top", tuple(instances), tuple(streams), *ends)
+
+
+def test_a_design_of_several_ends(tools):
+    given = words(8, 40), words(13, 20)
+    run = RtlModel.build(pair(), tools).run(given, stalls=0.4, seed=3)
+    assert all(np.array_equal(end.words, x) for end, x in zip(run.received, given, strict=True))
+    assert all((end.left > taken).all() for end, taken in zip(run.received, run.sent, strict=True))
+    assert len({tuple(np.diff(taken[:20])) for taken in run.sent}) == 2  # each end stalls by itself
+
+
+def test_latency_is_from_the_first_input_to_the_last_output(tools):
+    late = np.array([2, 3, 4, 5, 12, 13, 14, 15]), np.array([1, 9, 11, 19])
+    run = RtlModel.build(pair(), tools).run((words(8, 8), words(13, 4)), arrivals=late)
+    assert [taken.tolist() for taken in run.sent] == [when.tolist() for when in late]
+    assert (run.timing(2).intervals, run.timing(2).latency) == ((10,), 10)
+
+
+def test_a_deadlock_of_one_end_is_seen(tools):
+    broken_one = {"skid.sv": broken(PASSES.replace("!out_valid;", "WIDTH != 13;", 1))["skid.sv"]}
+    model = RtlModel.build_many([pair((8, 1), (13, 2))], tools, changed=broken_one)
+    said = r"input 0 took 8 of 8 .*input 1 took 0 of 4 .*output 1 gave 0 of 4 .* a1 valid"
+    with pytest.raises(LutraError, match=said):
+        model.run((words(8, 8), words(13, 4)), patience=1000)
+
+
+@pytest.mark.parametrize("stalls", [0.0, (0.0, 0.6), (0.6, 0.0)])
+def test_occupancy_is_the_least_depth_that_holds_nothing_up(tools, stalls):
+    model = RtlModel.build(pair((8, 500), (13, 300)), tools)
+    run = model.run((words(8, 400), words(13, 200)), stalls=stalls, record=True)
+    for name, taken, end in zip(("b0", "b1"), run.sent, run.received, strict=True):
+        gone = np.searchsorted(end.left, taken, side="left")  # before the cycle in which a word comes
+        most = int((np.arange(len(taken)) + 1 - gone).max())
+        assert 1 <= most < 300 and run.occupancy[name] == most
+    depths = run.occupancy["b0"], run.occupancy["b1"]
+    tight = RtlModel.build(pair((8, depths[0]), (13, depths[1])), tools)
+    again = tight.run((words(8, 400), words(13, 200)), stalls=stalls)
+    assert all(np.array_equal(a, b) for a, b in zip(again.sent, run.sent, strict=True))
+    assert not again.occupancy
+
+
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
 def test_stalls_take_their_share_and_come_in_bursts(tools, share):
     run = RtlModel.build(netlist(fifo(8)), tools).run(words(8, 40_000), stalls=(0.0, share))
@@ -68,7 +117,7 @@ def test_seeds_decide(tools):
 
 
 def test_an_unsteady_run_has_no_interval():
-    run = RtlRun(np.zeros((4, 1), np.uint8), np.arange(4), np.array([1, 2, 5, 9]))
+    run = RtlRun((np.arange(4),), (Received(np.zeros((4, 1), np.uint8), np.array([1, 2, 5, 9])),))
     with pytest.raises(LutraError, match=r"no steady interval, the last were \[3, 4\]"):
         _ = run.timing(4).interval
 
@@ -107,7 +156,8 @@ end"""
     ("if (!out_valid) out_data <= in_data", "out_data <= out_data + 1", "data changed before the word was taken"),
     ("assign in_ready = !out_valid", "assign in_ready = !out_valid || out_ready", "depends on an input of the same"),
     ("assign in_ready = !out_valid", "assign in_ready = !out_valid && in_valid", "depends on an input of the same"),
-    ("assign in_ready = !out_valid", "assign in_ready = 1'b0", r"took 0 of 8 words .* s0 valid blocked"),
+    ("assign in_ready = !out_valid", "assign in_ready = 1'b0",
+     r"input 0 took 0 of 8 words; .*output 0 gave 0 of 8 .* s0 valid blocked"),
     ("out_valid ? !out_ready : in_valid && in_ready", "1'b1", "a word came after the last one"),
 ])
 def test_broken_rules_are_seen(tools, old, new, said):

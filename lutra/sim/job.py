@@ -1,0 +1,152 @@
+"""What a simulation is given and what it gives back, and the two files in which that goes to the harness and comes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from lutra.errors import LutraError
+from lutra.hw.netlist import End, Netlist
+from lutra.hw.verilog import word_bytes
+from lutra.ir import Array
+from lutra.sim.wrapper import stores
+
+
+@dataclass(frozen=True)
+class Received:
+    """What an output gave: words (m, bytes), and in which cycle each of them `left` (m,)."""
+
+    words: Array
+    left: Array
+
+
+@dataclass(frozen=True)
+class RtlRun:
+    """What a simulation gave. sent: for each input, in which cycle each of its words was taken (n,); received: what
+    came at each output. Cycle 0 is the first after reset. occupancy: where it was asked for, by the stream that a
+    FIFO gives, the least depth with which it would never have held a word up.
+    """
+
+    sent: tuple[Array, ...]
+    received: tuple[Received, ...]
+    occupancy: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def taken(self) -> Array:
+        """When each word of the one input was taken."""
+        (taken,) = self.sent
+        return taken
+
+    @property
+    def words(self) -> Array:
+        """The words of the one output."""
+        (end,) = self.received
+        return end.words
+
+    @property
+    def left(self) -> Array:
+        """When each word of the one output left."""
+        (end,) = self.received
+        return end.left
+
+    def timing(self, frames: int) -> Timing:
+        """Interval and latency of `frames` frames, from the time at which each one's last word left."""
+        done = np.max([end.left.reshape(frames, -1)[:, -1] for end in self.received], axis=0)
+        start = min(int(taken[0]) for taken in self.sent)
+        return Timing(tuple(int(d) for d in np.diff(done)), int(done[0]) - start)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """`intervals`: cycles between the ends of successive frames; `latency`: cycles from the first word's taking to the
+    last word's being there, of the first frame.
+    """
+
+    intervals: tuple[int, ...]
+    latency: int
+
+    @property
+    def interval(self) -> int:
+        """The steady state's cycles a frame; LutraError where the last half of the run is not steady."""
+        last = set(self.intervals[len(self.intervals) // 2:])
+        if len(last) != 1:
+            raise LutraError(f"no steady interval, the last were {sorted(last)} cycles", hint="simulate more frames")
+        return last.pop()
+
+
+@dataclass(frozen=True)
+class Stimulus:
+    """Input of one design: words (n, bytes), the share of cycles stalled at each input and each output, and from which
+    cycle on each word may be offered (n,), by default as soon as the one before it is taken. A design of several inputs
+    takes a tuple of words, and where they are given of arrivals, one for each.
+    """
+
+    words: Array | tuple[Array, ...]
+    stalls: float | tuple[float, float] = 0.0
+    seed: int = 0
+    arrivals: Array | tuple[Array, ...] | None = None
+
+    @property
+    def inputs(self) -> tuple[tuple[Array, Array | None], ...]:
+        """Words and arrivals of each input."""
+        words = self.words if isinstance(self.words, tuple) else (self.words,)
+        if self.arrivals is None:
+            return tuple((w, None) for w in words)
+        arrivals = self.arrivals if isinstance(self.arrivals, tuple) else (self.arrivals,)
+        return tuple(zip(words, arrivals, strict=True))
+
+
+def frames(netlist: Netlist, stimulus: Stimulus) -> int:
+    """How many frames a stimulus is."""
+    counts = set()
+    for end, (words, arrivals) in zip(netlist.inputs, stimulus.inputs, strict=True):
+        width = word_bytes(netlist.width(end.stream))
+        assert words.dtype == np.uint8 and words.shape[1:] == (width,), (words.dtype, words.shape, width)
+        assert len(words) % end.words == 0 and (arrivals is None or len(arrivals) == len(words)), (len(words), end)
+        counts.add(len(words) // end.words)
+    assert len(counts) == 1, counts
+    return counts.pop()
+
+
+def job(netlist: Netlist, stimulus: Stimulus, count: int) -> bytes:
+    """One design's part of the job file; its layout is described in harness.cpp."""
+    stalls = stimulus.stalls if isinstance(stimulus.stalls, tuple) else (stimulus.stalls, stimulus.stalls)
+    if not all(0 <= s < 1 for s in stalls):
+        raise LutraError(f"stalls={stimulus.stalls} is not a share of the cycles below 1")
+    ends = len(netlist.inputs) + len(netlist.outputs)
+    seeds = iter(range(stimulus.seed * ends, (stimulus.seed + 1) * ends))
+    parts = []
+    for words, arrivals in stimulus.inputs:
+        parts += [_head(len(words), next(seeds), stalls[0]), np.uint64(arrivals is not None).tobytes()]
+        parts += [b"" if arrivals is None else arrivals.astype("<i8").tobytes(), words.tobytes()]
+    parts += [_head(count * end.words, next(seeds), stalls[1]) for end in netlist.outputs]
+    return b"".join(parts)
+
+
+def _head(words: int, seed: int, stalls: float) -> bytes:
+    return np.array([words, seed % 2**64], "<u8").tobytes() + np.float64(stalls).tobytes()
+
+
+def results(netlists: Sequence[Netlist], counts: Sequence[int], record: bool, data: bytes) -> tuple[RtlRun, ...]:
+    """The result file's parts; its layout is described in harness.cpp."""
+    at = 0
+
+    def take(dtype: str, count: int) -> Array:
+        nonlocal at
+        array = np.frombuffer(data, dtype, count, at)
+        at += array.nbytes
+        return array
+
+    def received(netlist: Netlist, end: End, frames: int) -> Received:
+        count, width = frames * end.words, word_bytes(netlist.width(end.stream))
+        left = take("<i8", count)
+        return Received(take("u1", count * width).reshape(count, width), left)
+
+    ends = [(tuple(take("<i8", f * e.words) for e in n.inputs), tuple(received(n, e, f) for e in n.outputs))
+            for n, f in zip(netlists, counts, strict=True)]
+    fifos = [[i.outputs[0] for i in stores(n)] if record else [] for n in netlists]
+    most = [dict(zip(names, map(int, take("<u8", len(names))), strict=True)) for names in fifos]
+    assert at == len(data), (at, len(data))
+    return tuple(RtlRun(*pair, occupancy) for pair, occupancy in zip(ends, most, strict=True))
