@@ -17,7 +17,7 @@ import base64
 import json
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from typing import Any
 
 import numpy as np
@@ -56,7 +56,7 @@ def to_text(graph: Graph) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _fields(op: Op) -> tuple[Any, ...]:
+def _fields(op: Op | type[Op]) -> tuple[Any, ...]:
     return fields(op)  # type: ignore[arg-type]
 
 
@@ -167,8 +167,8 @@ def _node(text: str, nodes: list[Node], known: dict[str, type[Op]], constants: d
         raise LutraError(f"operator {name[:60]!r} is not known", hint="it was written by another version of Lutra")
     values = line.fields(constants)
     op = known[name]
-    wanted = [f.name for f in fields(op)]  # type: ignore[arg-type]
-    if list(values) != wanted:
+    wanted = [f.name for f in _fields(op) if f.default is MISSING or f.name in values]
+    if list(values) != wanted:  # those with a default may be missing: they are younger than the text
         raise LutraError(f"{name} has the fields {', '.join(wanted) or 'none'}, not {', '.join(values) or 'none'}")
     args = line.references(nodes) if line.peek() == "(" else ()
     line.expect(":")

@@ -68,8 +68,11 @@ FAULTS: dict[str, list[tuple[str, str, str]]] = {
     ],
     "Pad": [
         ("pad.sv", "assign interior = in_columns && in_rows", "assign interior = in_columns || in_rows"),
-        ("pad.sv", "count == CW'(BEFORE - 1)", "count == CW'(BEFORE)"),
-        ("pad.sv", "count == CW'(BEFORE + INSIDE - 1)", "count == CW'(BEFORE + INSIDE)"),
+        ("span.sv", "count == CW'(BEFORE - 1)", "count == CW'(BEFORE)"),
+        ("span.sv", "count == CW'(BEFORE + REACH - 1)", "count == CW'(BEFORE + REACH)"),
+        ("span.sv", ".rst(rst || (step && enter))", ".rst(rst)"),
+        ("span.sv", "(spanned && !leave && again)", "(!leave && again)"),
+        ("span.sv", ".N(GAP + 1)", ".N(GAP + 2)"),
         ("pad.sv", "{LANES{BORDER[OUT_BITS-1:0]}}", "'0"),
         ("pad.sv", "wire sign = IN_SIGNED != 0 && code[IN_BITS-1]", "wire sign = 1'b0"),
         ("pad.sv", "ADD + MUL;", "ADD - MUL;"),

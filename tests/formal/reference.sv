@@ -38,7 +38,8 @@ endmodule
 module reference_pad #(
     parameter int IN_BITS = 1, IN_SIGNED = 0, OUT_BITS = 1,
     parameter logic [63:0] MUL = 1, ADD = 0, BORDER = 0,
-    parameter int LANES = 1, WORDS = 1, HEIGHT = 1, COLUMNS = 1, TOP = 0, LEFT = 0, BOTTOM = 0, RIGHT = 0
+    parameter int LANES = 1, WORDS = 1, HEIGHT = 1, COLUMNS = 1, TOP = 0, LEFT = 0, BOTTOM = 0, RIGHT = 0,
+    parameter int ROW_GAP = 0, COLUMN_GAP = 0
 ) (
     input logic clk, rst, in_valid, out_ready, input logic [LANES*IN_BITS-1:0] in_data,
     output logic in_ready, out_valid, output logic [LANES*OUT_BITS-1:0] out_data
@@ -46,14 +47,17 @@ module reference_pad #(
     lutra_pad #(
         .IN_BITS(IN_BITS), .IN_SIGNED(IN_SIGNED), .OUT_BITS(OUT_BITS), .MUL(MUL), .ADD(ADD), .BORDER(BORDER),
         .LANES(LANES), .WORDS(WORDS), .HEIGHT(HEIGHT), .COLUMNS(COLUMNS), .TOP(TOP), .LEFT(LEFT), .BOTTOM(BOTTOM),
-        .RIGHT(RIGHT)
+        .RIGHT(RIGHT), .ROW_GAP(ROW_GAP), .COLUMN_GAP(COLUMN_GAP)
     ) unit (.*);
 
-    localparam int WIDE = LEFT + COLUMNS + RIGHT, HIGH = TOP + HEIGHT + BOTTOM;
+    localparam int WIDE = LEFT + (COLUMNS - 1) * (COLUMN_GAP + 1) + 1 + RIGHT;
+    localparam int HIGH = TOP + (HEIGHT - 1) * (ROW_GAP + 1) + 1 + BOTTOM;
     (* anyconst *) logic [5:0] frame, y, x, c, lane;
     wire [5:0] wanted = ((frame * HIGH + y) * WIDE + x) * WORDS + c;
-    wire inner = x >= LEFT && x < LEFT + COLUMNS && y >= TOP && y < TOP + HEIGHT;
-    wire [5:0] source = ((frame * HEIGHT + y - TOP) * COLUMNS + x - LEFT) * WORDS + c;
+    wire [5:0] column = (x - LEFT) / (COLUMN_GAP + 1), row = (y - TOP) / (ROW_GAP + 1);
+    wire inner = x >= LEFT && column < COLUMNS && (x - LEFT) % (COLUMN_GAP + 1) == 0
+              && y >= TOP && row < HEIGHT && (y - TOP) % (ROW_GAP + 1) == 0;
+    wire [5:0] source = ((frame * HEIGHT + row) * COLUMNS + column) * WORDS + c;
 
     logic [5:0] taken, given;
     logic seen;

@@ -23,7 +23,7 @@ from lutra.tools.formal import prove
 
 LUTRA = Path(lutra.__file__).parent
 FORMAL = [LUTRA / "hw/formal/order.sv", Path(__file__).with_name("reference.sv")]
-PRIMITIVES = [LUTRA / f"hw/rtl/{n}.sv" for n in ("count", "skid", "fifo")]
+PRIMITIVES = [LUTRA / f"hw/rtl/{n}.sv" for n in ("count", "span", "skid", "fifo")]
 OPERATORS = [LUTRA / f"ops/{n}/{n}.sv" for n in ("width", "pad", "window", "maxreduce", "argmax")]
 SOURCES = PRIMITIVES + OPERATORS + FORMAL
 FOREVER = 7  # cycles of an induction: more than the patience of `formal_rules`
@@ -57,6 +57,7 @@ FRAMED = [
     window((3, 1, 2), (2, 1), dilation=(2, 1)), window((2, 2, 1), (1, 2), ram="block"),
     framed("pad", Pad((1, 0), (0, 1)), (1, 2, 1), Range(-1, 1, 2)),
     framed("pad", Pad((0, 1), (1, 0), 3), (2, 1, 2), Range(-2, 1), simd=2),
+    framed("pad", Pad((0, 1), (0, 0), 0, (1, 2)), (2, 2, 1), Range(0, 1)),
     framed("maxreduce", MaxReduce(3), (6,), Range(-2, 1)), framed("maxreduce", MaxReduce(2), (4,), Range(0, 3), simd=2),
     framed("argmax", ArgMax(), (6,), Range(-2, 1), simd=3), framed("argmax", ArgMax(), (3,), Range(0, 1))]
 
@@ -91,10 +92,10 @@ FAULTS = [
      ("reference_window", {**FRAMED[0][1], **FRAMED[0][2]})),
     ("a row given back too early", "window", "give = move && read && read_end", "give = move && read",
      ("lutra_window", FRAMED[0][1])),
-    ("a border one too narrow", "pad", "count == CW'(BEFORE - 1)", "count == CW'(BEFORE)",
+    ("a border one too narrow", "span", "count == CW'(BEFORE - 1)", "count == CW'(BEFORE)",
      ("reference_pad", FRAMED[6][1])),
-    ("signs not seen", "maxreduce", "SIGNED != 0 ?", "SIGNED == 2 ?", ("reference_maxreduce", FRAMED[7][1])),
-    ("the last of equals", "argmax", "top > best", "top >= best", ("reference_argmax", FRAMED[10][1]))]
+    ("signs not seen", "maxreduce", "SIGNED != 0 ?", "SIGNED == 2 ?", ("reference_maxreduce", FRAMED[8][1])),
+    ("the last of equals", "argmax", "top > best", "top >= best", ("reference_argmax", FRAMED[11][1]))]
 
 
 @pytest.mark.parametrize(("name", "right", "wrong", "of"), [f[1:] for f in FAULTS], ids=[f[0] for f in FAULTS])

@@ -13,6 +13,7 @@ from lutra.ir import REAL, Array, Constant, Graph, Input, Node, Op, Range, Tenso
 from lutra.ir.text import from_text, tag, to_text
 from lutra.ops import source as src
 from lutra.ops import units
+from lutra.ops.pad.op import Pad
 from lutra.ops.source import operators, real
 
 OPS = (*units(), *operators())
@@ -177,3 +178,11 @@ def test_a_constant_that_expands_without_end_is_stopped():
     lines = TEXT.splitlines()
     head = lines[-1].rsplit(" ", 1)[0]
     assert "does not have 8 bytes" in damaged("\n".join([*lines[:-1], f"{head} {bomb}"]))
+
+
+def test_a_text_older_than_a_field_takes_its_default():
+    node = Node(Pad((1, 0), (0, 2), 1), (Node(Input("x", Tensor((2, 2, 1), Range(0, 3)))),))
+    text = to_text(Graph(node.args, (node,)))
+    older = text.replace(", inside=(0, 0)", "")
+    assert older != text and from_text(older, OPS).outputs[0].op == node.op
+    assert "Pad has the fields" in damaged(older.replace("after=(0, 2), ", ""))

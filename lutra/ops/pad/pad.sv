@@ -1,4 +1,4 @@
-// A border of a constant around each frame. Codes inside become ADD + MUL * code (modulo 2**OUT_BITS): the output's
+// A border of a constant around each frame, and GAPs of it between its rows and columns. Codes inside become ADD + MUL * code (modulo 2**OUT_BITS): the output's
 // range may have another origin, step or sign than the input's. Latency 1. A frame's border waits for its first word,
 // so that nothing leaves before something came.
 module lutra_pad #(
@@ -15,7 +15,9 @@ module lutra_pad #(
     parameter int TOP = 0,
     parameter int LEFT = 0,
     parameter int BOTTOM = 0,
-    parameter int RIGHT = 0
+    parameter int RIGHT = 0,
+    parameter int ROW_GAP = 0,
+    parameter int COLUMN_GAP = 0
 ) (
     input  logic                      clk,
     input  logic                      rst,
@@ -43,10 +45,10 @@ module lutra_pad #(
     end
 
     lutra_count #(.N(WORDS)) word (.last(word_last), .*);
-    lutra_pad_span #(.BEFORE(LEFT), .INSIDE(COLUMNS), .AFTER(RIGHT)) column (
+    lutra_span #(.BEFORE(LEFT), .INSIDE(COLUMNS), .GAP(COLUMN_GAP), .AFTER(RIGHT)) column (
         .step(step && word_last), .interior(in_columns), .last(column_last), .*
     );
-    lutra_pad_span #(.BEFORE(TOP), .INSIDE(HEIGHT), .AFTER(BOTTOM)) row (
+    lutra_span #(.BEFORE(TOP), .INSIDE(HEIGHT), .GAP(ROW_GAP), .AFTER(BOTTOM)) row (
         .step(column_end), .interior(in_rows), .last(row_last), .*
     );
 
@@ -79,40 +81,4 @@ module lutra_pad #(
 `ifdef FORMAL
     formal_rules #(.OUT_WIDTH(LANES * OUT_BITS)) rules (.*);
 `endif
-endmodule
-
-// Counts BEFORE + INSIDE + AFTER steps in rounds; `interior` (a register) marks the middle ones.
-module lutra_pad_span #(
-    parameter int BEFORE = 0,
-    parameter int INSIDE = 1,
-    parameter int AFTER = 0
-) (
-    input  logic clk,
-    input  logic rst,
-    input  logic step,
-    output logic interior,
-    output logic last
-);
-    generate
-        if (BEFORE + AFTER == 0) begin : g_all
-            assign interior = 1'b1;
-            lutra_count #(.N(INSIDE)) place (.*);
-        end else begin : g_some
-            localparam int N = BEFORE + INSIDE + AFTER;
-            localparam int CW = $clog2(N);
-            logic [CW-1:0] count;
-            assign last = count == CW'(N - 1);
-            always_ff @(posedge clk) begin
-                if (rst) begin
-                    count  <= '0;
-                    interior <= BEFORE == 0;
-                end else if (step) begin
-                    count <= last ? '0 : count + 1'b1;
-                    if (last) interior <= BEFORE == 0;
-                    else if (BEFORE != 0 && count == CW'(BEFORE - 1)) interior <= 1'b1;
-                    else if (count == CW'(BEFORE + INSIDE - 1)) interior <= 1'b0;
-                end
-            end
-        end
-    endgenerate
 endmodule

@@ -1,0 +1,1 @@
+"""Reorder: the elements of a frame in another order."""

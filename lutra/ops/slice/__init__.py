@@ -1,0 +1,1 @@
+"""Slice: a box of each frame."""

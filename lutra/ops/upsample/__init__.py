@@ -1,0 +1,1 @@
+"""Upsample: nearest neighbour, by whole factors."""
