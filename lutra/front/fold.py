@@ -24,7 +24,17 @@ def fold(call: Call) -> Const | None:
     if function is None:
         return None
     with np.errstate(all="ignore"):  # what is not finite is refused where it is used
-        return Const(_normal(_guarded(lambda: function(call), call)))
+        return Const(_normal(_guarded(lambda: function(call), call)), stored=_stored(call))
+
+
+def _stored(call: Call) -> int:
+    """The data type of a result, where quantisers may have to know it."""
+    if call.op == "Constant":
+        return int(call.attrs.get("stored", 0))
+    if call.op == "Cast":
+        return int(call.attr("to", 1))
+    first = call.inputs[0] if call.inputs else None
+    return first.stored if isinstance(first, Const) and call.op in KEEPING else 0
 
 
 def _guarded(compute: Callable[[], Any], call: Call) -> Any:
@@ -58,9 +68,8 @@ def _shape(call: Call, shape: tuple[int, ...]) -> Array:
 def _moved(call: Call) -> Const:
     x = call.constant(0, "the tensor")
     move = _guarded(lambda: MOVES[call.op](call, x.array), call)
-    if x.quant is None:
-        return Const(_guarded(lambda: move(x.array), call))
-    return Const(_guarded(lambda: move(x.array), call), (move(x.quant[0]), move(x.quant[1])))
+    quant = None if x.quant is None else (move(x.quant[0]), move(x.quant[1]))
+    return Const(_guarded(lambda: move(x.array), call), quant, x.stored)
 
 
 Move = Callable[[Array], Array]
@@ -245,6 +254,7 @@ def _cast(call: Call) -> Any:
     return np.trunc(x).astype(np.int64) if x.dtype.kind == "f" else x.astype(np.int64)
 
 
+KEEPING = ("Expand", "Tile", "Slice", "Concat", "Gather")  # the data type
 FUNCTIONS: dict[str, Callable[[Call], Any]] = {
     "Add": _binary(np.add), "Sub": _binary(np.subtract), "Mul": _binary(np.multiply), "Div": _binary(_divide),
     "Pow": _binary(_power), "Mod": _binary(np.mod), "MatMul": _matmul, "Min": _many(np.minimum),

@@ -24,6 +24,7 @@ from lutra.ir import REAL, Graph, Input, Node, Tensor
 if TYPE_CHECKING:
     import onnx
 
+TENSOR = 4  # AttributeProto.TENSOR
 OLDEST = 7  # of the standard operators: before, broadcasting was an attribute
 
 
@@ -102,7 +103,8 @@ class _Walk:
         """What a name stands for; LutraError for a result that its operator does not give here."""
         if name not in self.values and name in self.stored:
             at = f"initialiser {shown(name)}"
-            self.values[name] = Const(tensors.array(self.stored[name], self.folder, at))
+            tensor = self.stored[name]
+            self.values[name] = Const(tensors.array(tensor, self.folder, at), stored=tensor.data_type)
         if name not in self.values:
             raise LutraError(f"the further result {shown(name)} of its operator is not supported",
                              hint="use the first result only")
@@ -125,6 +127,9 @@ class _Walk:
 
     def _attributes(self, node: Any, loc: str) -> dict[str, Any]:
         found = {a.name: _attribute(a, self.folder, loc) for a in node.attribute}
+        for a in node.attribute:
+            if a.type == TENSOR and node.op_type == "Constant":
+                found["stored"] = a.t.data_type
         if node.op_type == "Constant" and "value" not in found:
             plain = [v for k, v in found.items() if k.startswith("value_")]
             if len(plain) != 1 or isinstance(plain[0], str):
@@ -142,7 +147,7 @@ def _attribute(attribute: Any, folder: Path | None, loc: str) -> Any:
             return int(attribute.i)
         case 3:
             return attribute.s.decode("utf-8", "replace")
-        case 4:
+        case 4:  # TENSOR
             return tensors.array(attribute.t, folder, loc)
         case 6:
             return [float(v) for v in attribute.floats]

@@ -17,11 +17,19 @@ MOST = 1 << 28  # elements of one tensor: 2 GiB in double precision
 
 @dataclass(frozen=True)
 class Stored:
-    """How a data type of ONNX lies in `raw_data` (little-endian) and in which typed field otherwise."""
+    """How a data type of ONNX lies in `raw_data` (little-endian) and in which typed field otherwise.
+
+    packed: bits of each value where several share a byte, the first in the low bits; else 0.
+    """
 
     name: str
     raw: str
     field: str
+    packed: int = 0
+
+    def bytes(self, count: int) -> int:
+        """Bytes of `count` values in `raw_data`."""
+        return -(-count * self.packed // 8) if self.packed else count * np.dtype(self.raw).itemsize
 
 
 TYPES = {  # TensorProto.DataType
@@ -32,8 +40,25 @@ TYPES = {  # TensorProto.DataType
     10: Stored("FLOAT16", "<u2", "int32_data"), 11: Stored("DOUBLE", "<f8", "double_data"),
     12: Stored("UINT32", "<u4", "uint64_data"), 13: Stored("UINT64", "<u8", "uint64_data"),
     16: Stored("BFLOAT16", "<u2", "int32_data"),
+    21: Stored("UINT4", "u1", "int32_data", 4), 22: Stored("INT4", "u1", "int32_data", 4),
+    25: Stored("UINT2", "u1", "int32_data", 2), 26: Stored("INT2", "u1", "int32_data", 2),
 }
 STRING, EXTERNAL = 8, 1
+
+
+def integers(data_type: int) -> tuple[int, int] | None:
+    """The least and the greatest integer of a TensorProto.DataType; None where it is no integer type."""
+    stored = TYPES.get(data_type)
+    signed = stored is not None and stored.name.startswith("INT")
+    if stored is None or not (signed or stored.name.startswith("UINT")):
+        return None
+    bits = int(stored.name.removeprefix("U").removeprefix("INT"))
+    return (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
+
+
+def name_of(data_type: int) -> str:
+    """A TensorProto.DataType for messages."""
+    return TYPES[data_type].name if data_type in TYPES else f"data type {data_type}"
 
 
 def array(tensor: Any, folder: Path | None, at: str) -> Array:
@@ -43,7 +68,7 @@ def array(tensor: Any, folder: Path | None, at: str) -> Array:
     stored = TYPES.get(tensor.data_type)
     if stored is None:
         raise LutraError(f"data type {tensor.data_type} of a tensor is not supported", at,
-                         "store it as FLOAT, DOUBLE, FLOAT16, BFLOAT16 or an integer of 8 to 64 bits")
+                         "store it as FLOAT, DOUBLE, FLOAT16, BFLOAT16 or an integer of 2 to 64 bits")
     shape = tuple(tensor.dims)
     size = room = 1
     for d in shape:
@@ -51,6 +76,8 @@ def array(tensor: Any, folder: Path | None, at: str) -> Array:
     if min(shape, default=0) < 0 or room > MOST:
         raise LutraError(f"a tensor of shape {shape} is too large", at, f"keep tensors below {MOST} elements")
     values = _values(tensor, stored, size, folder, at)
+    if stored.packed:
+        values = _unpacked(values, stored, size)
     if values.size != size:
         raise LutraError(f"a tensor of shape {shape} has {values.size} values instead of {size}", at,
                          "the file is damaged; export it again")
@@ -66,6 +93,14 @@ def _values(tensor: Any, stored: Stored, size: int, folder: Path | None, at: str
         return np.frombuffer(tensor.raw_data[:whole], stored.raw)
     plain = stored.raw if stored.field in ("float_data", "double_data", "uint64_data", "int64_data") else "<i4"
     return np.array(getattr(tensor, stored.field), dtype=plain).astype(stored.raw)
+
+
+def _unpacked(values: Array, stored: Stored, size: int) -> Array:
+    """`size` integers, of which each byte holds several."""
+    step, signed = stored.packed, stored.name.startswith("INT")
+    fields = (values.astype(np.int64)[:, None] >> np.arange(0, 8, step)) & ((1 << step) - 1)
+    flat = fields.ravel()[:size]
+    return np.asarray(np.where(flat >> step - 1, flat - (1 << step), flat) if signed else flat)
 
 
 def _widened(values: Array, name: str) -> Array:
@@ -85,7 +120,7 @@ def _external(tensor: Any, stored: Stored, size: int, folder: Path | None, at: s
     facts = {e.key: e.value for e in tensor.external_data}
     path = _inside(facts.get("location", ""), folder, at)
     offset, length = (_count(facts.get(k, "0"), at) for k in ("offset", "length"))
-    count = size * np.dtype(stored.raw).itemsize
+    count = stored.bytes(size)
     if length not in (0, count):
         raise LutraError(f"external data of {length} bytes where {count} are needed", at, "export the model again")
     try:

@@ -17,10 +17,14 @@ from lutra.ops.source import real
 
 @dataclass(frozen=True, eq=False)
 class Const:
-    """A constant: float64, int64 or bool. `quant`: integers and scales (of its shape) whose product it is, exactly."""
+    """A constant: float64, int64 or bool. `quant`: integers and scales (of its shape) whose product it is, exactly.
+
+    stored: the TensorProto.DataType that the file gives it; 0 where it is computed.
+    """
 
     array: Array
     quant: tuple[Array, Array] | None = None
+    stored: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,6 +128,24 @@ class Call:
         if axis < 0:
             raise LutraError(f"axis {value} is the batch axis", hint="operators work on each frame alone")
         return axis
+
+    def streams(self) -> tuple[Stream, ...]:
+        """All inputs as the network's data; LutraError for a constant among them, or other numbers of axes."""
+        found: list[Stream] = []
+        for i, value in enumerate(self.inputs):
+            if not isinstance(value, Stream):
+                raise LutraError(f"input {i + 1} of {self.op} is a constant", hint="join the network's data only")
+            if found and value.batch != found[0].batch:
+                raise LutraError(f"batches of {found[0].shape[:1]} and {value.shape[:1]} frames meet",
+                                 hint="export all inputs with the same batch size")
+            found.append(value)
+        return tuple(found)
+
+    def join(self, op: Op, streams: tuple[Stream, ...]) -> Stream:
+        """What an operator makes of several streams of one batch."""
+        node = Node(op, tuple(s.node for s in streams), self.loc)
+        check_size(node.out.shape)
+        return Stream(node, streams[0].batch, any(s.dynamic for s in streams))
 
     def emit(self, op: Op, on: Stream | None = None) -> Stream:
         """The stream after one more operator, whose place is this node; LutraError where it would not fit in memory."""

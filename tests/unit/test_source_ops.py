@@ -46,11 +46,36 @@ X = [-2.0, -0.5, 0.0, 0.5, 3.0]
     (src.BatchNorm(real(-3.0), real(0.25), real(1.0), real(3.0), 1.0), [4.75, 2.5, 1.75, 1.0, -2.75], -1),
     (src.BipolarQuant(real(0.5)), [-0.5, -0.5, 0.5, 0.5, 0.5], 1),
     (src.MultiThreshold(real([-0.5, 0.0, 3.0]), -2.0, 1.0), [1.0, -1.0, -3.0, -3.0, -5.0], -1),
+    (src.QuantizeLinear(real(1.0), real(3.0), 0, 5), [1.0, 3.0, 3.0, 3.0, 5.0], 1),
+    (src.QuantizeLinear(real(0.25), real(0.0), -3, 127), [-3.0, -2.0, 0.0, 2.0, 12.0], 1),
+    (src.Erf(), special.erf(X), 1),
+    (src.Gelu(False), X * special.ndtr(X), 0),
+    (src.Gelu(True), X * special.expit(np.sqrt(8 / np.pi) * (np.array(X) + 0.044715 * np.power(X, 3))), 0),
+    (src.Swish(1.0), X * special.expit(X), 0),
+    (src.Swish(-2.0), X * special.expit(-2 * np.array(X)), 0),
+    (src.HardSwish(), [-1 / 3, -0.5 * 2.5 / 6, 0.0, 0.5 * 3.5 / 6, 3.0], 0),
+    (src.Mish(), X * np.tanh(np.log1p(np.exp(X))), 0),
+    (src.Softplus(), np.log1p(np.exp(X)), 1),
+    (src.Softsign(), [-2 / 3, -1 / 3, 0.0, 1 / 3, 0.75], 1),
+    (src.Elu(2.0, 3.0, 1.0), [6 * np.expm1(-2), 6 * np.expm1(-0.5), 0.0, 1.5, 9.0], 1),
+    (src.Elu(0.5, 1.0, 0.5), [0.5 * np.expm1(-4), 0.5 * np.expm1(-1), 0.0, 0.5, 3.0], 1),
+    (src.Elu(-1.0, 1.0, 1.0), [-np.expm1(-2), -np.expm1(-0.5), 0.0, 0.5, 3.0], 0),
+    (src.Elu(1.0, -1.0, 1.0), [-np.expm1(-2), -np.expm1(-0.5), 0.0, -0.5, -3.0], -1),
+    (src.ThresholdedRelu(0.5), [0.0, 0.0, 0.0, 0.0, 3.0], 1),
+    (src.ThresholdedRelu(-1.0), [0.0, -0.5, 0.0, 0.5, 3.0], 0),
+    (src.Exp(), np.exp(X), 1),
+    (src.Log(), [np.nan, np.nan, -np.inf, np.log(0.5), np.log(3)], 1),
+    (src.Sqrt(), [np.nan, np.nan, 0.0, np.sqrt(0.5), np.sqrt(3)], 1),
+    (src.Reciprocal(), [-0.5, -2.0, np.inf, 2.0, 1 / 3], 0),
+    (src.Pow(real(3.0)), [-8.0, -0.125, 0.0, 0.125, 27.0], 1),
+    (src.Pow(real(2.0)), [4.0, 0.25, 0.0, 0.25, 9.0], 0),
+    (src.Round("FLOOR"), [-2.0, -1.0, 0.0, 0.0, 3.0], 1),
+    (src.Round("HALF_EVEN"), [-2.0, 0.0, 0.0, 0.0, 3.0], 1),
 ])
 def test_elementwise(op, expected, slope):
-    np.testing.assert_allclose(apply(op, X), expected, rtol=1e-15)
+    np.testing.assert_allclose(apply(op, X), expected, rtol=1e-13)
     assert np.all(np.asarray(op.slope()) == slope)
-    assert op.finite == (type(op) in (src.Sign, src.BipolarQuant, src.MultiThreshold))
+    assert op.finite == (type(op) in (src.Sign, src.BipolarQuant, src.MultiThreshold, src.QuantizeLinear))
     assert op.with_params(*op.params()) == op
 
 

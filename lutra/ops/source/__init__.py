@@ -8,8 +8,26 @@ from lutra.ops.source.activation import Abs, Clip, LeakyRelu, LogSoftmax, Relu, 
 from lutra.ops.source.affine import Add, BatchNorm, Div, Mul, Neg, RSub, Sub
 from lutra.ops.source.base import Elementwise, SourceOp, real
 from lutra.ops.source.choose import DepthToSpace, Slice, SpaceToDepth, Take, Upsample
+from lutra.ops.source.curves import (
+    Elu,
+    Erf,
+    Exp,
+    Gelu,
+    HardSwish,
+    Log,
+    Mish,
+    Pow,
+    Reciprocal,
+    Round,
+    Softplus,
+    Softsign,
+    Sqrt,
+    Swish,
+    ThresholdedRelu,
+)
 from lutra.ops.source.linear import Conv, MatMul, Quantised
 from lutra.ops.source.pool import AveragePool, MaxPool
+from lutra.ops.source.qdq import QuantizeLinear
 from lutra.ops.source.quant import BipolarQuant, MultiThreshold, Quant, Trunc
 from lutra.ops.source.select import ArgMax, TopK
 from lutra.ops.source.shape import Pad, Permute
@@ -17,10 +35,12 @@ from lutra.ops.source.streams import AddStreams, Concat, MulStreams, Pairwise, S
 from lutra.ops.source.transposed import ConvTranspose
 
 __all__ = ["Abs", "Add", "AddStreams", "ArgMax", "AveragePool", "BatchNorm", "BipolarQuant", "Clip", "Concat", "Conv",
-           "ConvTranspose", "DepthToSpace", "Div", "Elementwise", "LeakyRelu", "LogSoftmax", "MatMul", "MaxPool",
-           "Mul", "MulStreams", "MultiThreshold", "Neg", "Pad", "Pairwise", "Permute", "Quant", "Quantised", "RSub",
-           "Relu", "Reshape", "Sigmoid", "Sign", "Slice", "Softmax", "SourceOp", "SpaceToDepth", "Sub", "SubStreams",
-           "Take", "Tanh", "TopK", "Trunc", "Upsample", "operators", "real"]
+           "ConvTranspose", "DepthToSpace", "Div", "Elementwise", "Elu", "Erf", "Exp", "Gelu", "HardSwish",
+           "LeakyRelu", "Log", "LogSoftmax", "MatMul", "MaxPool", "Mish", "Mul", "MulStreams", "MultiThreshold", "Neg",
+           "Pad", "Pairwise", "Permute", "Pow", "Quant", "Quantised", "QuantizeLinear", "RSub", "Reciprocal", "Relu",
+           "Reshape", "Round", "Sigmoid", "Sign", "Slice", "Softmax", "Softplus", "Softsign", "SourceOp",
+           "SpaceToDepth", "Sqrt", "Sub", "SubStreams", "Swish", "Take", "Tanh", "ThresholdedRelu", "TopK", "Trunc",
+           "Upsample", "operators", "real"]
 
 
 def operators() -> tuple[type[Op], ...]:
