@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, cached_property
-from typing import TYPE_CHECKING
+from functools import cached_property
 
 import numpy as np
 
 from lutra.errors import LutraError
 from lutra.ir import Array, Graph, Input, Node
-from lutra.ops.base import Unit
+from lutra.ops.base import Join, Unit
 from lutra.ops.matmul.op import MatMul
 from lutra.sim import bits
+from lutra.sim.threads import cores, side_by_side
 from lutra.tools.cache import Cache
-
-if TYPE_CHECKING:
-    from threadpoolctl import ThreadpoolController
 
 WORD = 8  # bytes of the widest number type that a kernel uses
 CACHED, MEMORY = 8 << 20, 32 << 20  # bytes: what stays in a core's cache, and the most that one part may take
@@ -27,9 +22,21 @@ FEW = 8  # frames that a matrix product needs to be fast, cached or not
 WORTH = 1 << 17  # numbers in a part from which a thread of its own pays
 
 
+Kernel = Callable[..., Array]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One node: its kernel (none for an input), the values that it reads, and those that nobody reads after it."""
+
+    kernel: Kernel | None
+    args: tuple[int, ...]
+    done: tuple[int, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class Runner:
-    """Runs an integer graph of one input and one output on arrays (N, *shape).
+    """Runs an integer graph on arrays (N, *shape), one for each of its inputs.
 
     cache: where the compiled product of bipolar matrices is kept; without one they are multiplied in floating point.
     """
@@ -38,55 +45,90 @@ class Runner:
     cache: Cache | None = None
 
     def run(self, x: Array) -> Array:
-        """The output's integers (N, *shape), int64, of input integers x (N, *shape) of any numeric type.
+        """The integers (N, *shape), int64, of the one output, for the one input; see `outputs`."""
+        (y,) = self.outputs((x,))
+        return y
 
-        Values must lie in the input's range; they are not checked here.
+    def outputs(self, xs: tuple[Array, ...]) -> tuple[Array, ...]:
+        """Each output's integers (N, *shape), int64, of input integers (N, *shape) of any numeric type.
+
+        Values must lie in the inputs' ranges; they are not checked here.
         """
-        self._check(x)
+        count = self._count(xs)
         most, least = self._part
-        if 0 < len(x) <= min(most, least):
-            return self._frames(x)
-        each = min(most, max(least, -(-len(x) // cores())))
-        done = side_by_side(self._frames, [x[i : i + each] for i in range(0, len(x), each)])
-        return np.concatenate(done) if done else self._empty(self.graph.outputs[0])
+        if 0 < count <= min(most, least):
+            return self._frames(xs)
+        each = min(most, max(least, -(-count // cores())))
+        done = side_by_side(self._frames, [tuple(x[i : i + each] for x in xs) for i in range(0, count, each)])
+        return tuple(np.concatenate(y) for y in zip(*done, strict=True)) if done else tuple(
+            self._empty(n) for n in self.graph.outputs)
 
-    def all(self, x: Array) -> list[Array]:
+    def all(self, *xs: Array) -> list[Array]:
         """The integers of every node, in the order of `graph.nodes`, each (N, *shape), int64."""
-        self._check(x)
-        each = self._part[0]
-        parts = [[v.astype(np.int64) for v in self._values(x[i : i + each])] for i in range(0, len(x), each)]
+        count, each = self._count(xs), self._part[0]
+        parts = [[v.astype(np.int64) for v in self._every(tuple(x[i : i + each] for x in xs))]
+                 for i in range(0, count, each)]
         columns = zip(*parts, strict=True) if parts else [()] * len(self.graph.nodes)
         return [np.concatenate([self._empty(n), *c]) for n, c in zip(self.graph.nodes, columns, strict=True)]
 
-    def _frames(self, x: Array) -> Array:
+    def _frames(self, xs: tuple[Array, ...]) -> tuple[Array, ...]:
         if self._chain is None:
-            return self._values(x)[self.graph.nodes.index(self.graph.outputs[0])].astype(np.int64)
+            return self._freeing(xs)
+        (x,) = xs
         for kernel in self._chain:
             x = kernel(x)
-        return x.astype(np.int64)
+        return (x.astype(np.int64),)
 
-    def _values(self, x: Array) -> list[Array]:
+    def _freeing(self, xs: tuple[Array, ...]) -> tuple[Array, ...]:
+        """The outputs, no value being held longer than until its last reader has run."""
+        values: dict[int, Array] = dict(zip(self._ends[0], xs, strict=True))
+        for i, step in enumerate(self._steps):
+            if step.kernel:
+                values[i] = step.kernel(*(values[a] for a in step.args))
+            for a in step.done:
+                del values[a]
+        return tuple(values[i].astype(np.int64) for i in self._ends[1])
+
+    def _every(self, xs: tuple[Array, ...]) -> list[Array]:
+        given = dict(zip(self._ends[0], xs, strict=True))
         values: list[Array] = []
-        for kernel, args in self._steps:
-            values.append(kernel(*(values[a] for a in args)) if kernel else x)
+        for i, step in enumerate(self._steps):
+            values.append(step.kernel(*(values[a] for a in step.args)) if step.kernel else given[i])
         return values
 
-    def _check(self, x: Array) -> None:
-        shape = self.graph.inputs[0].out.shape
-        if x.shape[1:] != shape:
-            raise LutraError(f"frames have the shape {x.shape[1:]}, the graph reads {shape}", "input")
+    def _count(self, xs: tuple[Array, ...]) -> int:
+        """How many frames there are."""
+        for k, (x, node) in enumerate(zip(xs, self.graph.inputs, strict=True)):
+            if x.shape[1:] != node.out.shape:
+                raise LutraError(f"frames have the shape {x.shape[1:]}, the graph reads {node.out.shape}", f"input {k}")
+        counts = {len(x) for x in xs}
+        if len(counts) != 1:
+            raise LutraError(f"the inputs have {' and '.join(map(str, sorted(counts)))} frames", "input",
+                             "give as many for each of them")
+        return counts.pop()
 
     @staticmethod
     def _empty(node: Node) -> Array:
         return np.empty((0, *node.out.shape), np.int64)
 
     @cached_property
-    def _steps(self) -> list[tuple[Callable[..., Array] | None, tuple[int, ...]]]:
-        """For each node its kernel (None: the input) and which nodes it reads."""
+    def _ends(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Where inputs and outputs stand among the nodes."""
         index = {n: i for i, n in enumerate(self.graph.nodes)}
-        return [(self._kernel(n), tuple(index[a] for a in n.args)) for n in self.graph.nodes]
+        return tuple(index[n] for n in self.graph.inputs), tuple(index[n] for n in self.graph.outputs)
 
-    def _kernel(self, node: Node) -> Callable[..., Array] | None:
+    @cached_property
+    def _steps(self) -> list[Step]:
+        nodes = self.graph.nodes
+        index = {n: i for i, n in enumerate(nodes)}
+        last = {i: max((index[u] for u in self.graph.users[n]), default=i) for i, n in enumerate(nodes)}
+        done: list[list[int]] = [[] for _ in nodes]
+        for i, reader in last.items():
+            if i not in self._ends[1]:
+                done[reader].append(i)
+        return [Step(self._kernel(n), tuple(index[a] for a in n.args), tuple(done[i])) for i, n in enumerate(nodes)]
+
+    def _kernel(self, node: Node) -> Kernel | None:
         match node.op:
             case Input():
                 return None
@@ -94,52 +136,29 @@ class Runner:
                 return bits.product(weights.array, op.kernel(node.args[0].out), self.cache)
             case Unit() as op:
                 return op.kernel(node.args[0].out)
+            case Join() as op:
+                return op.kernel(tuple(a.out for a in node.args))
             case _:
                 return node.op.evaluate
 
     @cached_property
-    def _chain(self) -> tuple[Callable[[Array], Array], ...] | None:
+    def _chain(self) -> tuple[Kernel, ...] | None:
         """The kernels of a graph in which each node reads the one before it; None for any other."""
-        straight = all(args == (i - 1,) for i, (_, args) in enumerate(self._steps) if i)
+        straight = all(step.args == (i - 1,) for i, step in enumerate(self._steps) if i)
         if not straight or self.graph.outputs != self.graph.nodes[-1:]:
             return None
-        return tuple(kernel for kernel, _ in self._steps if kernel)
+        return tuple(step.kernel for step in self._steps if step.kernel)
 
     @cached_property
     def _part(self) -> tuple[int, int]:
         """The most frames that run at once, and from how many a second core helps."""
-        frame = max(n.out.size + sum(a.out.size for a in n.args) for n in self.graph.nodes)
-        most = min(max(1, MEMORY // (WORD * frame)), max(FEW, CACHED // (WORD * frame)))
-        return most, max(1, WORTH // frame)
-
-
-def side_by_side(work: Callable[[Array], Array], parts: Sequence[Array]) -> list[Array]:
-    """The work on each part, on every core, and on one alone inside a matrix product: threads that share one product
-    wait for each other, and where cores are busy they wait long. The caller works too, from the end.
-    """
-    with _libraries().limit(limits=1, user_api="blas"):
-        waiting = [_threads().submit(work, p) for p in parts]
-        own = []
-        for part, job in zip(reversed(parts), reversed(waiting), strict=True):
-            if not job.cancel():
-                break
-            own.append(work(part))
-        return [job.result() for job in waiting[: len(parts) - len(own)]] + own[::-1]
-
-
-def cores() -> int:
-    """How many cores there are for this process."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-@cache
-def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(max(1, cores() - 1), thread_name_prefix="lutra")
-
-
-@cache
-def _libraries() -> ThreadpoolController:
-    """The process's numeric libraries; finding them takes milliseconds, so once."""
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController()
+        sizes = [n.out.size for n in self.graph.nodes]
+        held = {i: sizes[i] for i in self._ends[0]}
+        live, step = 0, max(n.out.size + sum(a.out.size for a in n.args) for n in self.graph.nodes)
+        for i, size in enumerate(sizes):
+            held[i] = size
+            live = max(live, sum(held.values()))
+            for a in self._steps[i].done:
+                del held[a]
+        most = min(max(1, MEMORY // (WORD * live)), max(FEW, CACHED // (WORD * step)))
+        return most, max(1, WORTH // step)

@@ -1,5 +1,6 @@
 """The integer runner equals the graph's own meaning, in parts or whole, for chains and for other graphs."""
 
+import weakref
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,6 +54,57 @@ def forked():
 def identity():
     x = source()
     return Graph((x,), (x,))
+
+
+def several():
+    """Two inputs, one of them read late; three outputs, one of them read inside too, one an input."""
+    x, y = source(), Node(Input("y", Tensor((2, 3), Range(-8, 7))))
+    a = Node(Scale(2), (x,))
+    b = Node(Sum(), (a, y))
+    return Graph((x, y), (b, a, y, Node(Sum(), (b, x))))
+
+
+@pytest.mark.parametrize("count", [0, 1, 64])
+@pytest.mark.parametrize("memory", [1, 700, 32 << 20])
+def test_several_inputs_and_outputs(monkeypatch, count, memory):
+    monkeypatch.setattr(reference, "MEMORY", memory)
+    graph, rng = several(), np.random.default_rng(0)
+    x, y = (rng.integers(-8, 8, (count, 2, 3)).astype(np.int8) for _ in range(2))
+    values = graph.evaluate(x, y)
+    found = Runner(graph).outputs((x, y))
+    assert len(found) == 4
+    for node, value in zip(graph.outputs, found, strict=True):
+        assert value.dtype == np.int64 and np.array_equal(value, values[node])
+    for node, value in zip(graph.nodes, Runner(graph).all(x, y), strict=True):
+        assert np.array_equal(value, values[node])
+
+
+def test_inputs_of_different_counts_are_an_error():
+    with pytest.raises(LutraError, match="the inputs have 2 and 3 frames"):
+        Runner(several()).outputs((np.zeros((2, 2, 3)), np.zeros((3, 2, 3))))
+
+
+def test_values_go_with_their_last_reader(monkeypatch):
+    """On the way through a long graph with a shortcut at each step, few values are there at a time."""
+    begun, gone, most = [], [], []
+
+    class Held(np.ndarray):
+        pass
+
+    def counted(self, a, b):
+        made = (np.asarray(a) + np.asarray(b)).view(Held)
+        weakref.finalize(made, gone.append, 1)
+        begun.append(1)
+        most.append(len(begun) - len(gone))
+        return made
+
+    monkeypatch.setattr(Sum, "evaluate", counted)
+    x = before = source()
+    node = Node(Sum(), (x, x))
+    for _ in range(30):
+        before, node = node, Node(Sum(), (node, before))
+    Runner(Graph((x,), (node,))).run(np.ones((2, 2, 3), np.int8))
+    assert len(most) == 31 and max(most) <= 3
 
 
 @pytest.mark.parametrize("graph", [chain(), forked(), identity()], ids=["chain", "fork", "identity"])
