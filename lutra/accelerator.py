@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -10,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lutra.errors import LutraError
+from lutra.frames import gather, of_input, single
 from lutra.hw.netlist import Netlist
-from lutra.ir import Array, Graph
+from lutra.ir import Array, Graph, Input
 from lutra.plan.assemble import assemble
 from lutra.plan.plan import Plan
+from lutra.rules.ends import InputEnd
 from lutra.rules.lower import Lowered
 from lutra.sim.reference import Runner
 from lutra.sim.rtl import RtlModel, RtlRun, from_words, to_words
@@ -43,6 +46,8 @@ class Accelerator:
 
     Frames x are (N, *shape) in the source's layout: real numbers as the model takes them; where the input's format was
     given (`input_range`, `input_scale`), arrays of an integer type are taken as the integers that the hardware is fed.
+    For a model of several inputs x is a tuple of such arrays in the model's order, or a mapping by the inputs' names
+    (`input_names`); for one of several outputs the result is a tuple, else an array.
     """
 
     facts: ModelFile
@@ -54,39 +59,40 @@ class Accelerator:
 
     # -- what it computes
 
-    def reference(self, x: Array) -> Array:
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """The model's own names of its inputs, in order."""
+        return tuple(n.op.name for n in self.source.inputs if isinstance(n.op, Input))
+
+    def reference(self, x: Any) -> Any:
         """The source model's own operations, in double precision: (N, *output shape)."""
-        real = self.lowered.input.real(np.asarray(x))
-        return self.source.evaluate(real)[self.source.outputs[0]]
+        values = self.source.evaluate(*self._fed(x, InputEnd.real))
+        return single(tuple(values[n] for n in self.source.outputs))
 
-    def run(self, x: Array, raw: bool = False) -> Array:
+    def run(self, x: Any, raw: bool = False) -> Any:
         """The integer graph, exact: the model's output in its own layout, or with `raw` the output integers, int64."""
-        y = self._runner.run(self.lowered.input.integers(np.asarray(x)))
-        return self._result(y, raw)
+        return single(self._results(self._runner.outputs(self._fed(x, InputEnd.integers)), raw))
 
-    def simulate(self, x: Array, stalls: float = 0.0, seed: int = 0, raw: bool = False,
-                 vcd: Path | None = None) -> Array:
+    def simulate(self, x: Any, stalls: float = 0.0, seed: int = 0, raw: bool = False, vcd: Path | None = None) -> Any:
         """The same through the RTL, in Verilator. stalls: share of cycles in which each end holds back, at random."""
-        codes = self.lowered.input.range.encode(self.lowered.input.integers(np.asarray(x)))
-        return self._result(self._decoded(self._rtl_run(codes, stalls, seed, vcd), len(codes)), raw)
+        fed = self._fed(x, InputEnd.integers)
+        return single(self._results(self._decoded(self._rtl_run(fed, stalls, seed, vcd)), raw))
 
-    def verify(self, x: Array, stalls: float = 0.0, seed: int = 0) -> int:
+    def verify(self, x: Any, stalls: float = 0.0, seed: int = 0) -> int:
         """Simulate the frames and compare every output integer with the integer graph's; how many there were.
 
         LutraError, with the first frame and place, where one differs.
         """
-        ours, theirs = self.run(x, raw=True), self.simulate(x, stalls, seed, raw=True)
-        wrong = np.argwhere(ours != theirs)
-        if len(wrong):
-            at = tuple(int(i) for i in wrong[0])
-            raise LutraError(f"{len(wrong)} of {ours.size} output integers of the RTL differ", f"frame {at[0]}",
-                             f"the first is {theirs[at]} instead of {ours[at]}; please report this model")
-        self.measured["verified"] = {"frames": len(ours), "words": int(ours.size), "stalls": stalls, "seed": seed}
-        return int(ours.size)
+        fed = self._fed(x, InputEnd.integers)
+        pairs = zip(self._results(self._runner.outputs(fed), raw=True),
+                    self._results(self._decoded(self._rtl_run(fed, stalls, seed, None)), raw=True), strict=True)
+        words = sum(_compared(ours, theirs) for ours, theirs in pairs)
+        self.measured["verified"] = {"frames": len(fed[0]), "words": words, "stalls": stalls, "seed": seed}
+        return words
 
-    def integers(self, x: Array) -> list[Array]:
+    def integers(self, x: Any) -> list[Array]:
         """The integers of every node of the integer graph, in order of its nodes."""
-        return self._runner.all(self.lowered.input.integers(np.asarray(x)))
+        return self._runner.all(*self._fed(x, InputEnd.integers))
 
     # -- how fast it is
 
@@ -111,10 +117,10 @@ class Accelerator:
         frames: how many to simulate, by default enough for the pipeline to fill and repeat itself.
         """
         frames = frames or MEASURED + 2 * -(-self.latency // self.interval)
-        given = self.lowered.input
-        draw = np.random.default_rng(0).integers(0, given.range.levels, (frames, *given.shape))
-        codes = given.range.encode(given.range.lo + given.range.step * draw)
-        timing = self._rtl_run(codes, 0.0, 0, None).timing(frames)
+        rng = np.random.default_rng(0)
+        given = [(end.range, (frames, *end.shape)) for end in self.lowered.inputs]
+        drawn = tuple(of.lo + of.step * rng.integers(0, of.levels, shape) for of, shape in given)
+        timing = self._rtl_run(drawn, 0.0, 0, None).timing(frames)
         self.measured["cycles"] = {"interval": timing.interval, "latency": timing.latency}
         return dict(self.measured["cycles"])
 
@@ -162,8 +168,8 @@ class Accelerator:
 
     def report(self, path: str | Path) -> Path:
         """Write the HTML page."""
+        from lutra.files import written
         from lutra.report.html import page
-        from lutra.store import written
 
         return written(Path(path), page(self.summary().data()))
 
@@ -192,20 +198,46 @@ class Accelerator:
     def _model(self) -> RtlModel:
         return RtlModel.build(self.netlist, self.cache)
 
-    def _result(self, y: Array, raw: bool) -> Array:
-        return self.lowered.output.raw(y) if raw else self.lowered.output.real(y)
+    def _fed(self, x: Any, form: Callable[[InputEnd, Array], Array]) -> tuple[Array, ...]:
+        """Frames for each input, in a form that its end gives them."""
+        names = self.input_names
+        fed = []
+        for name, end, frames in zip(names, self.lowered.inputs, gather(x, names), strict=True):
+            with of_input(name, len(names) > 1):
+                fed.append(form(end, frames))
+        return tuple(fed)
 
-    def _rtl_run(self, codes: Array, stalls: float, seed: int, vcd: Path | None) -> RtlRun:
-        if not len(codes):
+    def _results(self, ys: tuple[Array, ...], raw: bool) -> tuple[Array, ...]:
+        return tuple(end.raw(y) if raw else end.real(y) for end, y in zip(self.lowered.outputs, ys, strict=True))
+
+    def _rtl_run(self, fed: tuple[Array, ...], stalls: float, seed: int, vcd: Path | None) -> RtlRun:
+        """The RTL's run on integers for each input."""
+        if not len(fed[0]):
             raise LutraError("there are no frames to simulate", "input", "give an array with at least one frame")
-        lanes = self.plan.stages[0].lanes[0]
-        words = to_words(codes.reshape(-1, lanes), self.lowered.input.range.bits)
-        return self._model.run(words, stalls=stalls, seed=seed, vcd=vcd)
+        words = []
+        for x, given, end in zip(fed, self.lowered.inputs, self.netlist.inputs, strict=True):
+            lanes = self.netlist.width(end.stream) // given.range.bits
+            words.append(to_words(given.range.encode(x).reshape(-1, lanes), given.range.bits))
+        return self._model.run(tuple(words), stalls=stalls, seed=seed, vcd=vcd)
 
-    def _decoded(self, run: RtlRun, frames: int) -> Array:
-        out = self.lowered.graph.outputs[0].out
-        codes = from_words(run.words, self.plan.stages[-1].lanes[1], out.range.bits)
-        return out.range.decode(codes).reshape(frames, *out.shape)
+    def _decoded(self, run: RtlRun) -> tuple[Array, ...]:
+        """The integers of each output, as the integer graph has them."""
+        found = []
+        for received, node, end in zip(run.received, self.lowered.graph.outputs, self.netlist.outputs, strict=True):
+            of = node.out.range
+            codes = from_words(received.words, self.netlist.width(end.stream) // of.bits, of.bits)
+            found.append(of.decode(codes).reshape(-1, *node.out.shape))
+        return tuple(found)
+
+
+def _compared(ours: Array, theirs: Array) -> int:
+    """How many integers there are of an output, all of them equal; LutraError where one differs."""
+    wrong = np.argwhere(ours != theirs)
+    if len(wrong):
+        at = tuple(int(i) for i in wrong[0])
+        raise LutraError(f"{len(wrong)} of {ours.size} output integers of the RTL differ", f"frame {at[0]}",
+                         f"the first is {theirs[at]} instead of {ours[at]}; please report this model")
+    return int(ours.size)
 
 
 def _counts(resources: Resources) -> dict[str, int]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from lutra.front import Model
 
 CLOCK_MHZ = 100.0
+Span = tuple[int, int]
 
 
 def compile(
@@ -34,8 +35,8 @@ def compile(
     budget: float | None = None,
     folding: Mapping[str, Any] | str | os.PathLike[str] | None = None,
     clock_mhz: float = CLOCK_MHZ,
-    input_range: tuple[int, int] | None = None,
-    input_scale: float | None = None,
+    input_range: Span | Mapping[str, Span] | None = None,
+    input_scale: float | Mapping[str, float] | None = None,
     cache: str | os.PathLike[str] | None = None,
 ) -> Accelerator:
     """Compile a quantised ONNX model (a path, its bytes, or a ModelProto) to a dataflow accelerator.
@@ -53,8 +54,8 @@ def compile(
 
     loaded = load(model)
     target = find_device(device)
-    given = input_format(loaded, input_range, input_scale)
-    lowered = lower(loaded.graph, given, target.family)
+    given = input_formats(loaded, input_range, input_scale)
+    lowered = lower(loaded.graph, next(iter(given.values()), None), target.family)
     plan = plan_for(lowered.graph, target, clock_mhz, fps, budget, folding)
     facts = ModelFile(loaded.name, loaded.sha256, loaded.size)
     acc = Accelerator(facts, loaded.graph, lowered, plan, Cache(cache_folder(cache)))
@@ -92,18 +93,39 @@ def load(folder: str | os.PathLike[str], *, cache: str | os.PathLike[str] | None
     return read(Path(folder), Cache(cache_folder(cache)))
 
 
-def input_format(model: Model, span: tuple[int, int] | None, scale: float | None) -> InputFormat | None:
-    """What the hardware is fed: as the caller says, else as the model's file is annotated, else None."""
-    if span is None and scale is None:
-        return InputFormat(model.annotation, 1.0) if model.annotation is not None else None
+def input_formats(
+    model: Model, spans: Span | Mapping[str, Span] | None, scales: float | Mapping[str, float] | None
+) -> dict[str, InputFormat]:
+    """What the hardware is fed at each input, by name: as the caller says, else as the model's file is annotated; an
+    input of which nobody says anything is absent.
+    """
+    names = [model.input.name]
+    for given in (spans, scales):
+        unknown = next((n for n in given if n not in names), None) if isinstance(given, Mapping) else None
+        if unknown is not None:
+            raise LutraError(f"the model has no input {unknown!r}", "input", f"its inputs are {', '.join(names)}")
+    found = {}
+    for name, noted in zip(names, [model.annotation], strict=True):
+        span = spans.get(name) if isinstance(spans, Mapping) else spans
+        scale = scales.get(name) if isinstance(scales, Mapping) else scales
+        at = "input" if len(names) == 1 else f"input {name}"
+        if span is not None or scale is not None:
+            found[name] = _format(span, scale, at)
+        elif noted is not None:
+            found[name] = InputFormat(noted, 1.0)
+    return found
+
+
+def _format(span: Span | None, scale: float | None, at: str) -> InputFormat:
+    """Integers and what one is worth, as the caller says."""
     if span is None or scale is None:
         missing = "input_range" if span is None else "input_scale"
-        raise LutraError(f"{missing} is missing", "input", "give both input_range=(lo, hi) and input_scale, or neither")
+        raise LutraError(f"{missing} is missing", at, "give both input_range=(lo, hi) and input_scale, or neither")
     if not 0 < scale < float("inf"):
-        raise LutraError(f"input_scale={scale} is not a positive number", "input", "say what one integer is worth")
+        raise LutraError(f"input_scale={scale} is not a positive number", at, "say what one integer is worth")
     lo, hi = span
     if int(lo) != lo or int(hi) != hi or lo >= hi:
-        raise LutraError(f"input_range=({lo}, {hi}) is not a range of integers", "input", "give (lo, hi) with lo < hi")
+        raise LutraError(f"input_range=({lo}, {hi}) is not a range of integers", at, "give (lo, hi) with lo < hi")
     return InputFormat(Range(int(lo), int(hi)), float(scale))
 
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import json
 import shutil
-import tempfile
 import zipfile
-from collections.abc import Callable
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +15,8 @@ import numpy as np
 from lutra import __version__
 from lutra.accelerator import Accelerator, ModelFile
 from lutra.errors import LutraError
-from lutra.ir import Array, Constant, Graph, Range
+from lutra.files import whole
+from lutra.ir import Constant, Graph, Range
 from lutra.ir.text import from_text, to_text
 from lutra.ops import units
 from lutra.ops.source import operators
@@ -28,7 +26,7 @@ from lutra.rules.integers import Proof
 from lutra.rules.lower import Lowered
 from lutra.tools.cache import Cache
 
-FORM = 1  # of the folder; raised when an older reader would misread it
+FORM = 2  # of the folder; raised when an older reader would misread it
 MARK = "lutra.json"
 
 
@@ -40,62 +38,15 @@ def save(acc: Accelerator, folder: Path) -> Path:
     return folder
 
 
-def whole(folder: Path, fill: Callable[[Path], None]) -> None:
-    """Let `fill` write a new folder beside `folder`, and put it in its place when it is complete."""
-    folder = folder.absolute()
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-        try:
-            fill(draft)
-            draft.chmod(0o755)
-            _swap(draft, folder)
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
-    except OSError as e:
-        raise _unwritable(folder, e) from e
-
-
-def written(path: Path, text: str) -> Path:
-    """The file, written whole: a draft beside it takes its place."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as draft:
-            try:
-                draft.write(text)
-                draft.flush()
-                Path(draft.name).chmod(0o644)
-                Path(draft.name).replace(path)
-            finally:
-                Path(draft.name).unlink(missing_ok=True)
-    except OSError as e:
-        raise _unwritable(path, e) from e
-    return path
-
-
-def _unwritable(path: Path, error: OSError) -> LutraError:
-    reasons = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the disk quota is used up"}
-    reason = reasons.get(error.errno or 0, error.strerror or str(error))
-    return LutraError(f"cannot write: {reason}", str(path), "free some space or choose another folder")
-
-
-def _swap(draft: Path, folder: Path) -> None:
-    if not folder.exists():
-        draft.rename(folder)
-        return
-    old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
-    folder.rename(old / "was")
-    draft.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
-
-
 def _fill(acc: Accelerator, draft: Path) -> None:
-    graphs = {"source": acc.source, "integer": acc.lowered.graph, **_host_graphs(acc.lowered)}
-    for name, graph in graphs.items():
+    inputs, outputs = ([_Parts.of(end) for end in ends] for ends in (acc.lowered.inputs, acc.lowered.outputs))
+    parts = dict(zip(_names(len(inputs), len(outputs)), inputs + outputs, strict=True))
+    graphs = {f"{name}_{key}": g for name, part in parts.items() for key, g in part.graphs.items()}
+    for name, graph in {"source": acc.source, "integer": acc.lowered.graph, **graphs}.items():
         (draft / f"{name}.graph").write_text(to_text(graph), encoding="utf-8")
-    ends = {f"{side}.{k}": v for side in ("input", "output") for k, v in _arrays(getattr(acc.lowered, side)).items()}
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **ends)
+    arrays = {f"{name}.{key}": c.array for name, part in parts.items() for key, c in part.constants.items()}
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
     (draft / "ends.npz").write_bytes(buffer.getvalue())
     rtl = draft / "rtl"
     rtl.mkdir()
@@ -104,7 +55,11 @@ def _fill(acc: Accelerator, draft: Path) -> None:
     placed = acc.measured.get("placed")
     if placed:
         shutil.copyfile(placed["bitstream"], draft / "design.bit")
-    _write_json(draft / MARK, _facts(acc))
+    _write_json(draft / MARK, {
+        "form": FORM, "lutra": __version__, "model": asdict(acc.facts), "plan": acc.plan.to_json(),
+        "inputs": [p.plain for p in inputs], "outputs": [p.plain for p in outputs],
+        "proofs": [asdict(p) for p in acc.lowered.proofs], "measured": acc.measured,
+    })
     _write_json(draft / "report.json", acc.summary().data())
     acc.report(draft / "report.html")
 
@@ -113,25 +68,49 @@ def _write_json(path: Path, data: Any) -> None:
     path.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _facts(acc: Accelerator) -> dict[str, Any]:
-    end = acc.lowered.input
-    return {
-        "form": FORM, "lutra": __version__, "model": asdict(acc.facts), "plan": acc.plan.to_json(),
-        "input": {"range": [end.range.lo, end.range.hi, end.range.step], "shape": end.shape,
-                  "source_shape": end.source_shape},
-        "proofs": [asdict(p) for p in acc.lowered.proofs],
-        "measured": acc.measured,
-    }
+def _names(inputs: int, outputs: int) -> list[str]:
+    """What the ends' parts are called in the folder: by their numbers, never by the model's names."""
+    return [f"input{k}" for k in range(inputs)] + [f"output{k}" for k in range(outputs)]
 
 
-def _host_graphs(lowered: Lowered) -> dict[str, Graph]:
-    found = {"before": lowered.input.host, "after_inner": lowered.output.inner, "after_outer": lowered.output.outer}
-    return {name: graph for name, graph in found.items() if graph is not None}
+@dataclass(frozen=True)
+class _Parts:
+    """The fields of an end by where they are kept: arrays, graphs, and what JSON holds. None is kept nowhere."""
 
+    constants: dict[str, Constant]
+    graphs: dict[str, Graph]
+    plain: dict[str, Any]
 
-def _arrays(end: InputEnd | OutputEnd) -> dict[str, Array]:
-    values = {f.name: getattr(end, f.name) for f in fields(end)}
-    return {name: v.array for name, v in values.items() if isinstance(v, Constant)}
+    @classmethod
+    def of(cls, end: InputEnd | OutputEnd) -> _Parts:
+        found: tuple[dict[str, Any], dict[str, Any], dict[str, Any]] = {}, {}, {}
+        for f in fields(end):
+            match getattr(end, f.name):
+                case None:
+                    continue
+                case Constant() as value:
+                    found[0][f.name] = value
+                case Graph() as value:
+                    found[1][f.name] = value
+                case Range(lo=lo, hi=hi, step=step):
+                    found[2][f.name] = [lo, hi, step]
+                case value:
+                    found[2][f.name] = value
+        return cls(*found)
+
+    @classmethod
+    def read(cls, folder: Path, name: str, arrays: dict[str, Constant], plain: dict[str, Any]) -> _Parts:
+        kind = InputEnd if name.startswith("input") else OutputEnd
+        graphs = {f.name: _graph(folder, f"{name}_{f.name}") for f in fields(kind)}
+        constants = {key.removeprefix(f"{name}."): c for key, c in arrays.items() if key.startswith(f"{name}.")}
+        return cls(constants, {k: g for k, g in graphs.items() if g is not None}, plain)
+
+    def input_end(self) -> InputEnd:
+        plain: dict[str, Any] = {k: tuple(v) for k, v in self.plain.items()} | {"range": Range(*self.plain["range"])}
+        return InputEnd(**{"host": None, **self.constants, **self.graphs, **plain})
+
+    def output_end(self) -> OutputEnd:
+        return OutputEnd(**{"inner": None, "outer": None, **self.constants, **self.graphs, **self.plain})
 
 
 def read(folder: Path, cache: Cache) -> Accelerator:
@@ -149,14 +128,14 @@ def read(folder: Path, cache: Cache) -> Accelerator:
 
 def _read(folder: Path, facts: dict[str, Any], cache: Cache) -> Accelerator:
     with np.load(folder / "ends.npz", allow_pickle=False) as data:
-        ends = {k: Constant(data[k]) for k in data.files}
+        arrays = {k: Constant(data[k]) for k in data.files}
     graph, source = _graph(folder, "integer"), _graph(folder, "source")
     assert graph is not None and source is not None
-    given = facts["input"]
-    first = InputEnd(_graph(folder, "before"), ends["input.scale"], ends["input.offset"], Range(*given["range"]),
-                     ends["input.order"], tuple(given["shape"]), tuple(given["source_shape"]))
-    last = OutputEnd(ends["output.scale"], ends["output.offset"], _graph(folder, "after_inner"), ends["output.index"],
-                     _graph(folder, "after_outer"))
+    plain = facts["inputs"] + facts["outputs"]
+    names = _names(len(facts["inputs"]), len(facts["outputs"]))
+    parts = [_Parts.read(folder, name, arrays, own) for name, own in zip(names, plain, strict=True)]
+    first = tuple(part.input_end() for part in parts[: len(facts["inputs"])])
+    last = tuple(part.output_end() for part in parts[len(first) :])
     proofs = tuple(Proof(**{**p, "operations": tuple(p["operations"])}) for p in facts["proofs"])
     lowered = Lowered(graph, first, last, proofs)
     acc = Accelerator(ModelFile(**facts["model"]), source, lowered, Plan.from_json(facts["plan"], graph), cache)

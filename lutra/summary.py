@@ -55,10 +55,12 @@ def _checks(acc: Accelerator) -> list[Check]:
 
 
 def _host(acc: Accelerator) -> Host:
-    first, last = acc.lowered.input, acc.lowered.output
-    before = tuple(n.op.kind for n in first.host.nodes if n.args) if first.host else ()
-    plain = (last.scale.array == 1).all() and not last.offset.array.any()
-    return Host(before, (*(() if plain else ("scale and offset",)), *last.operations))
+    before = [n.op.kind for end in acc.lowered.inputs if end.host for n in end.host.nodes if n.args]
+    after: list[str] = []
+    for end in acc.lowered.outputs:
+        plain = (end.scale.array == 1).all() and not end.offset.array.any()
+        after += [*([] if plain else ["scale and offset"]), *end.operations]
+    return Host(tuple(before), tuple(after))
 
 
 def _timing(acc: Accelerator) -> Timing | None:

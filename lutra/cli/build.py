@@ -24,6 +24,8 @@ from lutra.cli.console import emit, percent, steps, table
 @click.option("--clock", "clock", type=float, default=100.0, show_default=True, help="Clock in MHz.")
 @click.option("--input-range", nargs=2, type=int, metavar="LO HI", help="Integers that the hardware is fed.")
 @click.option("--input-scale", type=float, help="What one of those integers is worth to the model.")
+@click.option("--input-format", "formats", multiple=True, type=(str, int, int, float), metavar="NAME LO HI SCALE",
+              help="Both of one input of several, by its name; once for each.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("build"), show_default=True,
               help="The build folder.")
 @click.option("--measure", is_flag=True, help="Measure interval and latency in the RTL.")
@@ -33,17 +35,18 @@ from lutra.cli.console import emit, percent, steps, table
 @options.as_json
 def build(
     model: Path, device: str, fps: float | None, budget: float | None, folding: Path | None, clock: float,
-    input_range: tuple[int, int] | None, input_scale: float | None, output: Path, measure: bool, synth: bool,
+    input_range: tuple[int, int] | None, input_scale: float | None,
+    formats: tuple[tuple[str, int, int, float], ...], output: Path, measure: bool, synth: bool,
     place: bool, cache: Path | None, as_json: bool,
 ) -> None:
     """Compile MODEL, a quantised ONNX file, into an accelerator."""
     more = [("measure in RTL", Accelerator.measure, measure), ("synthesise", Accelerator.synthesise, synth),
             ("place and route", Accelerator.place, place)]
     chosen = [(what, verb) for what, verb, wanted in more if wanted]
+    given = options.input_format(input_range, input_scale, formats)
     with steps(2 + len(chosen)) as bar:
         acc = bar.do("compile", lambda: compile_model(
-            model, device, fps=fps, budget=budget, folding=folding, clock_mhz=clock, input_range=input_range,
-            input_scale=input_scale, cache=cache))
+            model, device, fps=fps, budget=budget, folding=folding, clock_mhz=clock, cache=cache, **given))
         for what, verb in chosen:
             bar.do(what, lambda verb=verb: verb(acc))  # type: ignore[misc]
         bar.do("write", lambda: acc.save(output))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,11 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print the result
 cache = click.option("--cache", envvar="LUTRA_CACHE", type=click.Path(path_type=Path),
                      help="Folder for results of tools ($LUTRA_CACHE; by default the user's cache).")
 folder = click.argument("folder", type=click.Path(path_type=Path))
-images = click.option("--input", "input_", required=True, type=click.Path(path_type=Path),
-                      help="Frames as .npy, (N, ...) in the model's own layout.")
-output = click.option("--output", type=click.Path(path_type=Path), help="Write the results here, as .npy.")
+images = click.option("--input", "inputs", required=True, multiple=True, metavar="[NAME=]FILE",
+                      help="Frames as .npy, (N, ...) in the model's own layout. For several inputs once for each, in "
+                           "order or by name.")
+output = click.option("--output", type=click.Path(path_type=Path),
+                      help="Write the results here, as .npy; several outputs as .npz: output0, output1 and so on.")
 raw = click.option("--raw", is_flag=True, help="Results as the accelerator's own integers.")
 
 NOT_IN_FILE = {"config", "help", "model", "as_json"}
@@ -56,8 +59,39 @@ def _checked(ctx: click.Context, option: click.Parameter, value: Any, path: Path
         raise LutraError(f"{option.name} = {value!r}: {reason}", str(path)) from e
 
 
-def frames(path: Path) -> Array:
-    """The frames of an .npy file; LutraError where it is none."""
+def input_format(
+    span: tuple[int, int] | None, scale: float | None, formats: Sequence[tuple[str, int, int, float]]
+) -> dict[str, Any]:
+    """`input_range` and `input_scale` of `lutra.compile`: of all inputs, or of each by name."""
+    if not formats:
+        return {"input_range": span, "input_scale": scale}
+    if span is not None or scale is not None:
+        raise LutraError("--input-format is given beside --input-range or --input-scale", "options",
+                         "give one or the other")
+    return {"input_range": {name: (lo, hi) for name, lo, hi, _ in formats},
+            "input_scale": {name: worth for name, _, _, worth in formats}}
+
+
+def frames(given: Sequence[str], names: Sequence[str]) -> Array | tuple[Array, ...] | dict[str, Array]:
+    """The frames of .npy files, each FILE or NAME=FILE with one of the names; LutraError where one is no such file."""
+    parts = [_named(text, names) for text in given]
+    if all(name is None for name, _ in parts):
+        arrays = tuple(_frames(path) for _, path in parts)
+        return arrays[0] if len(arrays) == 1 else arrays
+    twice = next((n for i, (n, _) in enumerate(parts) if n is None or n in dict(parts[:i])), "")
+    if twice != "":
+        what = "an input is given without its name" if twice is None else f"the input {twice!r} is given twice"
+        raise LutraError(what, "--input", "give NAME=FILE once for each input, or the files alone in order")
+    return {name: _frames(path) for name, path in parts if name is not None}
+
+
+def _named(text: str, names: Sequence[str]) -> tuple[str | None, Path]:
+    """A name and a file; a file alone whose path happens to hold a sign of equality has no name."""
+    name = next((n for n in sorted(names, key=len, reverse=True) if text.startswith(f"{n}=")), None)
+    return name, Path(text if name is None else text[len(name) + 1 :])
+
+
+def _frames(path: Path) -> Array:
     try:
         array = np.load(path, allow_pickle=False)
     except OSError as e:
@@ -69,12 +103,15 @@ def frames(path: Path) -> Array:
     return array
 
 
-def store(path: Path, array: Array) -> None:
-    """Write results as .npy, whole or not at all."""
+def store(path: Path, result: Array | tuple[Array, ...]) -> None:
+    """Write results as .npy, or those of several outputs as .npz, whole or not at all."""
     draft = path.with_name(f".{path.name}.part")
     try:
         with draft.open("wb") as f:
-            np.save(f, array)
+            if isinstance(result, tuple):
+                np.savez(f, allow_pickle=False, **{f"output{k}": y for k, y in enumerate(result)})
+            else:
+                np.save(f, result)
         draft.replace(path)
     except OSError as e:
         raise LutraError(f"cannot write the results: {e.strerror}", str(path)) from e

@@ -23,15 +23,15 @@ from lutra.cli.console import emit, steps, table
 @options.cache
 @options.as_json
 def simulate(
-    folder: Path, input_: Path, output: Path | None, raw: bool, stalls: float, seed: int, vcd: Path | None,
+    folder: Path, inputs: tuple[str, ...], output: Path | None, raw: bool, stalls: float, seed: int, vcd: Path | None,
     cache: Path | None, as_json: bool,
 ) -> None:
     """Simulate the RTL of a build FOLDER; compare every output integer, and measure cycles."""
-    x = options.frames(input_)
     with steps(4 + (vcd is not None)) as bar:
         acc = bar.do("open", lambda: options.opened(folder, cache))
+        x = options.frames(inputs, acc.input_names)
         begin = time.monotonic()
-        words = bar.do(f"simulate {len(x):,} frames", lambda: acc.verify(x, stalls=stalls, seed=seed))
+        words = bar.do("simulate", lambda: acc.verify(x, stalls=stalls, seed=seed))
         seconds = time.monotonic() - begin
         if vcd:
             bar.do("waveforms", lambda: acc.simulate(x, stalls=stalls, seed=seed, vcd=vcd))
@@ -39,9 +39,10 @@ def simulate(
         bar.do("write", lambda: acc.save(folder))
     if output:
         options.store(output, acc.run(x, raw=raw))
-    result = {"frames": len(x), "words": words, "differing": 0, "stalls": stalls, "seed": seed, "seconds": seconds,
+    count = acc.measured["verified"]["frames"]
+    result = {"frames": count, "words": words, "differing": 0, "stalls": stalls, "seed": seed, "seconds": seconds,
               **cycles, "planned_interval": acc.interval, "planned_latency": acc.latency}
-    rows = [("frames", f"{len(x):,} in {seconds:.1f} s"), ("output integers", f"{words:,}, all as the integer graph's"),
+    rows = [("frames", f"{count:,} in {seconds:.1f} s"), ("output integers", f"{words:,}, all as the integer graph's"),
             ("interval", f"{cycles['interval']:,} cycles measured, {acc.interval:,} planned"),
             ("latency", f"{cycles['latency']:,} cycles measured, {acc.latency:,} planned")]
     emit(result, as_json, lambda out: out.print(table(("", ""), rows, left=2)))
@@ -55,17 +56,20 @@ def simulate(
 @options.cache
 @options.as_json
 def run(
-    folder: Path, input_: Path, output: Path | None, raw: bool, cache: Path | None, as_json: bool
+    folder: Path, inputs: tuple[str, ...], output: Path | None, raw: bool, cache: Path | None, as_json: bool
 ) -> None:
     """Run frames through the integer graph of a build FOLDER: exact, and fast."""
-    x = options.frames(input_)
     acc = options.opened(folder, cache)
+    x = options.frames(inputs, acc.input_names)
     begin = time.monotonic()
     y = acc.run(x, raw=raw)
     seconds = time.monotonic() - begin
     if output:
         options.store(output, y)
-    result = {"frames": len(x), "shape": list(y.shape), "seconds": seconds}
-    rows = [("frames", f"{len(x):,} in {seconds:.3f} s, {len(x) / max(seconds, 1e-9):,.0f} a second"),
-            ("result", f"{y.shape} {y.dtype}" + (f" in {output}" if output else ""))]
+    ys = y if isinstance(y, tuple) else (y,)
+    count = len(ys[0])
+    result = {"frames": count, "shapes": [list(v.shape) for v in ys], "seconds": seconds}
+    rows = [("frames", f"{count:,} in {seconds:.3f} s, {count / max(seconds, 1e-9):,.0f} a second"),
+            *((f"result {k}" if len(ys) > 1 else "result", f"{v.shape} {v.dtype}") for k, v in enumerate(ys)),
+            *([("written to", str(output))] if output else [])]
     emit(result, as_json, lambda out: out.print(table(("", ""), rows, left=2)))

@@ -32,12 +32,22 @@ from lutra.rules.view import View, reshaped
 
 @dataclass(frozen=True)
 class Lowered:
-    """The integer graph, what the host does at its ends, and how each elementwise chain was shown equal."""
+    """The integer graph, what the host does at its ends (in the model's order), and how each chain was shown equal."""
 
     graph: Graph
-    input: InputEnd
-    output: OutputEnd
+    inputs: tuple[InputEnd, ...]
+    outputs: tuple[OutputEnd, ...]
     proofs: tuple[Proof, ...]
+
+    @property
+    def input(self) -> InputEnd:
+        """The first input's end."""
+        return self.inputs[0]
+
+    @property
+    def output(self) -> OutputEnd:
+        """The first output's end."""
+        return self.outputs[0]
 
 
 def lower(source: Graph, given: InputFormat | None, family: str) -> Lowered:
@@ -171,7 +181,7 @@ def _finish(low: Lowering, end: InputEnd, view: View, rest: list[Node]) -> Lower
         raise LutraError("no operator of the model is quantised: there is nothing to build", "model",
                          "export the model with Quant nodes")
     output = OutputEnd(real(found[0]), real(found[1]), inner, Constant(view.index), outer)
-    return Lowered(graph, replace(end, shape=graph.inputs[0].out.shape), output, tuple(low.proofs))
+    return Lowered(graph, (replace(end, shape=graph.inputs[0].out.shape),), (output,), tuple(low.proofs))
 
 
 def _input_of(node: Node) -> Node:

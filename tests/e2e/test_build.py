@@ -62,6 +62,15 @@ def test_integers_and_real_numbers_are_the_same_frames(acc):
     assert np.array_equal(acc.reference(x), acc.reference(x / 16))
 
 
+def test_frames_and_formats_by_name(acc, cache):
+    (name,) = acc.input_names
+    x = frames(acc)
+    named = lutra.compile(DIGITS, fps=50_000, input_range={name: (0, 16)}, input_scale={name: 1 / 16}, cache=cache)
+    assert np.array_equal(named.run({name: x}), acc.run(x)) and named.rtl() == acc.rtl()
+    with pytest.raises(LutraError, match="no input 'y'"):
+        acc.run({"y": x})
+
+
 def hostile_model():
     """The digits network with every name a user could dread."""
     model = onnx.load(DIGITS)
@@ -104,6 +113,8 @@ def test_hostile_names_reach_no_file(acc, tmp_path, cache):
     ({"input_range": (0, 16), "input_scale": None}, "input_scale is missing"),
     ({"input_scale": -1.0}, "not a positive number"),
     ({"input_range": (3, 3)}, "not a range"),
+    ({"input_range": {"images": (0, 3)}}, "no input 'images' .its inputs are"),
+    ({"input_scale": {}}, "input_scale is missing"),
 ])
 def test_bad_options_are_one_sentence(options, text, cache):
     with pytest.raises(LutraError, match=text) as caught:

@@ -128,7 +128,8 @@ def test_bad_config(lutra_, tmp_path, text, said):
     (["build", DIGITS, *FORMAT, "--fps", "1e12"], "frames/s"),
     (["build", DIGITS, *FORMAT, "--fps", "10", "--budget", "0.1"], "fps and budget"),
     (["report", "absent"], "absent"),
-    (["run", "absent", "--input", "x.npy"], "x.npy"),
+    (["run", "absent", "--input", "x.npy"], "absent"),
+    (["build", DIGITS, "--input-format", "y", "0", "16", "0.0625"], "no input 'y'"),
 ])
 def test_user_errors_are_one_sentence_and_exit_2(lutra_, tmp_path, monkeypatch, argv, said):
     monkeypatch.chdir(tmp_path)

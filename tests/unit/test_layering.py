@@ -23,6 +23,8 @@ BELOW = {
     "synth": {"errors", "ir", "hw", "ops", "tools", "plan"},  # of the plan, the table of devices
     "data": set(),
     "report": {"errors", "ir", "hw", "ops", "plan"},
+    "frames": {"errors", "ir"},
+    "files": {"errors"},
 }
 BELOW["summary"] = BELOW["store"] = BELOW["accelerator"] = BELOW["build"] = {
     *BELOW, "accelerator", "store", "summary", "lutra"}
