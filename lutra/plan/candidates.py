@@ -10,7 +10,8 @@ import numpy as np
 from lutra.ir import Array, Graph, Node
 from lutra.ops.base import Cost, Fold
 from lutra.ops.width.op import Width
-from lutra.plan.names import pipeline, unit_of
+from lutra.plan.names import pipeline
+from lutra.plan.stages import folds_of, placed
 
 RESOURCES = ("lut", "ff", "bram", "dsp")
 RAMS = ("auto", "lut", "block")  # lanes and cycles do not depend on it; "auto" stays where the others are no better
@@ -86,11 +87,11 @@ def layer(node: Node, family: str) -> Layer:
     """The folds of a unit with every place for its memories; those that another one with the same lanes beats or
     equals in everything are left out.
     """
-    unit, x = unit_of(node), node.args[0].out
-    folds = tuple(replace(f, ram=ram) for f in unit.folds(x) for ram in RAMS)
-    lanes = np.array([unit.lanes(f, x) for f in folds[:: len(RAMS)]])
-    cycles = np.array([unit.cycles(f, x) for f in folds[:: len(RAMS)]])
-    costs = np.array([vector(unit.cost(f, x, family)) for f in folds])
+    stages = [placed("", node, replace(f, ram=ram)) for f in folds_of(node) for ram in RAMS]
+    lanes = np.array([(*s.lanes[0], s.lanes[1]) for s in stages[:: len(RAMS)]])
+    cycles = np.array([s.cycles for s in stages[:: len(RAMS)]])
+    costs = np.array([vector(s.cost(family)) for s in stages])
+    folds = tuple(s.fold for s in stages)
     return _undominated(Layer(folds, lanes.repeat(len(RAMS), 0), cycles.repeat(len(RAMS)), costs))
 
 

@@ -147,7 +147,9 @@ class _Late:
         up = taken < given
         inner = self._before(width, wanted, depth * up, delay * up)
         (taken_late,), there = self._run(width, inner.release)
-        return self._before(k, taken_late, depth * (not up), delay * (not up)) if (there <= inner.deadline).all() else None
+        if (there > inner.deadline).any():
+            return None
+        return self._before(k, taken_late, depth * (not up), delay * (not up))
 
     def _before(self, k: int, wanted: Array, room: int, delay: int) -> _Span:
         """What a stage may do whose words are wanted then, with this much room behind it and this delay in it."""

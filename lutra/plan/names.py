@@ -49,12 +49,6 @@ def _check(node: Node) -> None:
         raise LutraError(f"{node.op.kind} reads {len(node.args)} streams", node.loc, "one is supported")
 
 
-def unit_of(node: Node) -> Unit | Join:
-    """The node's operator, which has hardware."""
-    assert isinstance(node.op, Unit | Join), node.op
-    return node.op
-
-
 def origin(node: Node) -> Node:
     """The input or the hardware whose stream carries a node's value: a reshape changes nothing on it."""
     while isinstance(node.op, Reshape):

@@ -48,7 +48,9 @@ class Stage:
     @property
     def cycles(self) -> int:
         """Cycles between frames in steady state."""
-        return self.unit.cycles(self.fold, self.xs if isinstance(self.unit, Join) else self.xs[0])  # type: ignore[arg-type]
+        if isinstance(self.unit, Join):
+            return self.unit.cycles(self.fold, self.xs)
+        return self.unit.cycles(self.fold, self.xs[0])
 
     @property
     def block(self) -> Block:
@@ -75,3 +77,11 @@ def placed(name: str, node: Node, fold: Fold) -> Stage:
     """The stage of a node with hardware under a fold."""
     assert isinstance(node.op, Unit | Join), node.op
     return Stage(name, node, node.op, fold, tuple(a.out for a in node.args))
+
+
+def folds_of(node: Node) -> tuple[Fold, ...]:
+    """Every legal fold of a node with hardware, cheapest first."""
+    if isinstance(node.op, Join):
+        return node.op.folds(tuple(a.out for a in node.args))
+    assert isinstance(node.op, Unit), node.op
+    return node.op.folds(node.args[0].out)

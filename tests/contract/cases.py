@@ -14,8 +14,9 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from lutra.hw.netlist import Netlist
 from lutra.ir import Array, Node, Tensor
 from lutra.ops import Fold, Unit
-from lutra.plan.assemble import chain
-from lutra.plan.stages import Stage
+from lutra.plan.assemble import netlist
+from lutra.plan.pipeline import alone
+from lutra.plan.stages import placed
 from lutra.sim.rtl import RtlModel, RtlRun, Stimulus, from_words, to_words
 from lutra.tools.cache import Cache
 
@@ -51,7 +52,7 @@ class Case:
 
     @cached_property
     def netlist(self) -> Netlist:
-        return chain((Stage("unit", self.node, self.op, self.fold, self.x),), "lutra_case")
+        return netlist(alone(placed("unit", self.node, self.fold)), "lutra_case")
 
     @cached_property
     def width(self) -> int:
