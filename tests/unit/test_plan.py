@@ -14,14 +14,15 @@ from lutra.ops.matmul.op import MatMul
 from lutra.ops.reshape.op import Reshape
 from lutra.ops.source import Relu
 from lutra.ops.threshold.op import Threshold
-from lutra.plan.candidates import RAMS, chain, vector
+from lutra.plan.candidates import RAMS, vector
+from lutra.plan.candidates import network as choices_of
 from lutra.plan.devices import device
 from lutra.plan.folding import by_hand, for_budget, for_fps
 from lutra.plan.goals import prices
 from lutra.plan.names import layer_names, pipeline
-from lutra.plan.plan import Plan
-from lutra.plan.solve import measure
 from lutra.plan.pipeline import connect
+from lutra.plan.plan import Plan
+from lutra.plan.search import measure
 
 ZYNQ = device("xc7z020")
 CLOCK = 100.0
@@ -209,7 +210,7 @@ def test_figures_are_those_of_the_stages(medium):
 
 
 def test_candidates_keep_the_best_of_each_pair_of_lanes(small):
-    choices = chain(small, "xc7")
+    choices = choices_of(small, "xc7")
     for node, layer in zip(choices.nodes, choices.layers, strict=True):
         kept = {tuple(pair) for pair in layer.lanes.tolist()}
         assert kept == {node.op.lanes(f, node.args[0].out) for f in node.op.folds(node.args[0].out)}

@@ -10,8 +10,8 @@ from lutra.ir import Graph, Input, Node, Range, Tensor
 from lutra.ops.base import Cost, Fold, Loop, Unit
 from lutra.ops.fifo.op import Fifo
 from lutra.plan.depths import stream_depths
-from lutra.plan.schedule import latency, steady
 from lutra.plan.pipeline import connect
+from lutra.plan.schedule import latency, steady
 from lutra.plan.stages import placed
 
 
