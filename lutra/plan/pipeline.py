@@ -61,16 +61,6 @@ class Pipeline:
         """Words a frame of each input."""
         return tuple(self.stages[s].words[0][p] for s, p in self.inputs)
 
-    @property
-    def in_lanes(self) -> tuple[int, ...]:
-        """Elements in a word of each input."""
-        return tuple(self.stages[s].lanes[0][p] for s, p in self.inputs)
-
-    @property
-    def out_lanes(self) -> tuple[int, ...]:
-        """Elements in a word of each output."""
-        return tuple(self.at(feed).lanes[1] for feed in self.outputs)
-
     def at(self, feed: Feed) -> Stage:
         """The stage that fills a stream."""
         assert feed.stage is not None
