@@ -1,4 +1,6 @@
-"""What the operators that map each element by itself share: one lane count, one word a cycle, constants by channel."""
+"""What the operators that map each element by itself share: one lane count, one word a cycle, constants by channel.
+Those of two streams take a word of both at once.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ import numpy as np
 
 from lutra.errors import LutraError
 from lutra.ir import Array, Range, Tensor
-from lutra.ops.base import Fold, Loop, Unit, check_fold, divisors
+from lutra.ops.base import Fold, Join, Loop, Unit, check_fold, divisors, one_a_cycle
 
 
 class Elementwise(Unit):
@@ -45,6 +47,53 @@ class Elementwise(Unit):
     def words(self, fold: Fold, x: Tensor) -> int:
         """How many different words of constants the channels come in."""
         return 1 if self.rows == 1 else x.channels // fold.pe
+
+
+class ElementwiseJoin(Join):
+    """y[..., c] = f_c(x0[..., c], x1[..., c]) of two streams of equal shape. `fold.pe` channels a cycle, in and out.
+
+    Each stream has a register slice of its own before words of both go on together, so that no stream's ready hangs on
+    the other's valid: up to two words are taken before their partners come.
+    """
+
+    @abstractmethod
+    def latency(self, fold: Fold, xs: tuple[Tensor, ...]) -> int:
+        """Cycles from the taking of two words to their result standing at the output."""
+
+    def check_pair(self, args: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+        """The two tensors; LutraError unless they are two of one shape."""
+        if len(args) != 2 or args[0].shape != args[1].shape:
+            raise LutraError(f"{self.kind} of shapes {', '.join(str(x.shape) for x in args)}",
+                             hint="two streams of the same shape")
+        return args[0], args[1]
+
+    def folds(self, xs: tuple[Tensor, ...]) -> tuple[Fold, ...]:
+        """Every divisor of the channels."""
+        return tuple(Fold(pe=p) for p in divisors(xs[0].channels))
+
+    def lanes(self, fold: Fold, xs: tuple[Tensor, ...]) -> tuple[tuple[int, ...], int]:
+        """`fold.pe` in all three. LutraError where it does not divide the channels."""
+        check_fold("pe", fold.pe, xs[0].channels, "channels")
+        return (fold.pe, fold.pe), fold.pe
+
+    def loop(self, fold: Fold, xs: tuple[Tensor, ...]) -> Loop:
+        """A word of each in and a word out in each slot."""
+        words = self.cycles(fold, xs)
+        reads = np.arange(1, words + 1)
+        return Loop(words, np.stack([reads, reads]), np.arange(words), self.latency(fold, xs))
+
+    def cycles(self, fold: Fold, xs: tuple[Tensor, ...]) -> int:
+        """One a word."""
+        return xs[0].size // self.lanes(fold, xs)[1]
+
+    def times(self, fold: Fold, xs: tuple[Tensor, ...], arrivals: tuple[Array, ...], release: Array | None = None,
+              ) -> tuple[tuple[Array, ...], Array]:
+        """See `Unit.times`. A word is taken once the last but one before it has gone on with its partner."""
+        latency = self.latency(fold, xs)
+        ready = np.maximum(*arrivals)
+        gone = one_a_cycle(ready if release is None else np.maximum(ready, release - latency)) + 1
+        room = np.concatenate([np.zeros(min(2, len(gone)), gone.dtype), gone[:-2] + 1])
+        return tuple(one_a_cycle(np.maximum(a, room)) for a in arrivals), gone - 1 + latency
 
 
 def check_rows(what: str, rows: int, x: Tensor) -> None:
@@ -109,3 +158,9 @@ def _alike(values: Array) -> Array:
 def float_type(largest: int) -> type[np.float32] | type[np.float64] | type[np.int64]:
     """The fastest type in which all integers up to this magnitude are exact."""
     return np.float32 if largest < 2**24 else np.float64 if largest < 2**53 else np.int64
+
+
+def wrapped(value: int, bits: int) -> int:
+    """The number modulo 2**bits that two's complement of so many bits can hold."""
+    half = 1 << (bits - 1)
+    return (value + half) % (2 * half) - half

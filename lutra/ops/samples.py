@@ -47,3 +47,12 @@ def planes(draw: st.DrawFn, bits: int = 5) -> Node:
     """An input of rows, columns and channels; one row (1-D data) and one column are frequent."""
     height, width = draw(st.sampled_from((1, 1, 2, 3, 5, 8))), draw(st.sampled_from((1, 3, 4, 6, 9)))
     return Node(Input("x", Tensor((height, width, draw(st.sampled_from((1, 2, 4, 6)))), draw(ranges(bits)))))
+
+
+@st.composite
+def pairs(draw: st.DrawFn, first: tuple[int, ...], second: tuple[int, ...] = (), bits: int = 8) -> tuple[Node, Node]:
+    """Two inputs that differ in their ranges and, where `second` says so, in their channels."""
+    x0 = draw(inputs(first, bits))
+    channels = draw(st.sampled_from(second)) if second else x0.out.channels
+    x1 = Node(Input("x1", Tensor((*x0.out.shape[:-1], channels), draw(st.one_of(st.just(x0.out.range), ranges(bits))))))
+    return Node(Input("x0", x0.out)), x1

@@ -11,12 +11,9 @@ from pathlib import Path
 import numpy as np
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from lutra.hw.netlist import Netlist
+from lutra.hw.netlist import End, Instance, Netlist, Stream
 from lutra.ir import Array, Node, Tensor
-from lutra.ops import Fold, Unit
-from lutra.plan.assemble import netlist
-from lutra.plan.pipeline import alone
-from lutra.plan.stages import placed
+from lutra.ops import Fold, Hardware, Join
 from lutra.sim.rtl import RtlModel, RtlRun, Stimulus, from_words, to_words
 from lutra.tools.cache import Cache
 
@@ -39,57 +36,89 @@ class Case:
     fold: Fold
 
     @property
-    def op(self) -> Unit:
+    def op(self) -> Hardware:
         return self.node.op
 
     @property
-    def x(self) -> Tensor:
-        return self.node.args[0].out
+    def xs(self) -> tuple[Tensor, ...]:
+        return tuple(arg.out for arg in self.node.args)
+
+    @property
+    def reads(self) -> Tensor | tuple[Tensor, ...]:
+        """What the operator's methods take: the tensor of its stream, or those of several."""
+        return self.xs if isinstance(self.op, Join) else self.xs[0]
+
+    @property
+    def folds(self) -> tuple[Fold, ...]:
+        return self.op.folds(self.reads)
+
+    @property
+    def lanes(self) -> tuple[tuple[int, ...], int]:
+        """Elements in a word of each input stream, and of the output stream."""
+        ins, out = self.op.lanes(self.fold, self.reads)
+        return (ins if isinstance(self.op, Join) else (ins,)), out
 
     @property
     def cycles(self) -> int:
-        return self.op.cycles(self.fold, self.x)
+        return self.op.cycles(self.fold, self.reads)
 
     @cached_property
     def netlist(self) -> Netlist:
-        return netlist(alone(placed("unit", self.node, self.fold)), "lutra_case")
+        block, (lanes, out) = self.op.block(self.fold, self.reads), self.lanes
+        names = tuple(f"s{k}" for k in range(len(lanes)))
+        ins = [Stream(n, w, None, "unit") for n, w in zip(names, block.inputs, strict=True)]
+        streams = (*ins, Stream("y", block.outputs[0], "unit", None))
+        ends = tuple(End(n, x.size // q) for n, x, q in zip(names, self.xs, lanes, strict=True))
+        return Netlist("lutra_case", (Instance("unit", block, names, ("y",)),), streams, ends,
+                       (End("y", self.node.out.size // out),))
+
+    def times(self, arrivals: tuple[Array, ...]) -> tuple[tuple[Array, ...], Array]:
+        """When words of each input are taken and those of the output there, by the operator's schedule."""
+        if isinstance(self.op, Join):
+            return self.op.times(self.fold, self.reads, arrivals)
+        taken, there = self.op.times(self.fold, self.reads, *arrivals)
+        return (taken,), there
 
     @cached_property
     def width(self) -> int:
-        """Bits of its two streams and of its constants' words: about how large the hardware is."""
+        """Bits of its streams and of its constants' words: about how large the hardware is."""
         block = self.netlist.instances[0].block
         return sum(block.inputs) + sum(block.outputs) + sum(m.width for m in block.memories.values())
 
     @property
     def levels(self) -> int:
         """How many values it gives for random frames, up to three: a unit that gives one tells little."""
-        return min(len(np.unique(self.op.evaluate(self.frames(8, start=0)))), 3)
+        return min(len(np.unique(self.op.evaluate(*self.frames(8, start=0)))), 3)
 
     @property
     def count(self) -> int:
         """How many frames show what it does: some for a steady state, and some words for what is rare."""
         return max(8, -(-200 // self.netlist.inputs[0].words))
 
-    def frames(self, count: int, start: int) -> Array:
-        """Random frames of the input's range; the first two hold nothing but its ends."""
-        rng, of = np.random.default_rng(start), self.x.range
-        x = of.lo + of.step * rng.integers(0, of.levels, (count, *self.x.shape), dtype=np.int64)
-        x[:2] = np.where(rng.integers(0, 2, x[:2].shape), of.lo, of.hi)
+    def frames(self, count: int, start: int) -> tuple[Array, ...]:
+        """Random frames of each input's range; the first two hold nothing but its ends."""
+        rng = np.random.default_rng(start)
+        return tuple(self._frames(rng, x, count) for x in self.xs)
+
+    def _frames(self, rng: np.random.Generator, of: Tensor, count: int) -> Array:
+        lo, hi, step = of.range.lo, of.range.hi, of.range.step
+        x = lo + step * rng.integers(0, of.range.levels, (count, *of.shape), dtype=np.int64)
+        x[:2] = np.where(rng.integers(0, 2, x[:2].shape), lo, hi)
         return x
 
-    def words(self, x: Array) -> Array:
-        lanes = self.op.lanes(self.fold, self.x)[0]
-        return to_words(self.x.range.encode(x).reshape(-1, lanes), self.x.range.bits)
+    def words(self, frames: tuple[Array, ...]) -> tuple[Array, ...]:
+        return tuple(to_words(x.range.encode(v).reshape(-1, lanes), x.range.bits)
+                     for x, v, lanes in zip(self.xs, frames, self.lanes[0], strict=True))
 
     def integers(self, words: Array, frames: int) -> Array:
-        out, lanes = self.node.out, self.op.lanes(self.fold, self.x)[1]
+        out, lanes = self.node.out, self.lanes[1]
         return out.range.decode(from_words(words, lanes, out.range.bits)).reshape(frames, *out.shape)
 
     def __str__(self) -> str:
-        return f"{self.op} of {self.x} under {self.fold}"
+        return f"{self.op} of {', '.join(map(str, self.xs))} under {self.fold}"
 
 
-def draw(cls: type[Unit], count: int) -> list[Node]:
+def draw(cls: type[Hardware], count: int) -> list[Node]:
     """Samples by hypothesis, the same ones in every run: short series from many seeds, as one long series holds many
     that hardly differ."""
     nodes: list[Node] = []
@@ -98,7 +127,7 @@ def draw(cls: type[Unit], count: int) -> list[Node]:
     return nodes[:count]
 
 
-def series(cls: type[Unit], number: int) -> list[Node]:
+def series(cls: type[Hardware], number: int) -> list[Node]:
     """One series: the simplest sample, which opens each, is kept of the first alone."""
     nodes: list[Node] = []
 
@@ -113,7 +142,7 @@ def series(cls: type[Unit], number: int) -> list[Node]:
     return nodes[number > 0 :]
 
 
-def choose(cls: type[Unit], limit: int) -> list[Case]:
+def choose(cls: type[Hardware], limit: int) -> list[Case]:
     """Up to `limit` cases that tell as much as they can: each next one brings the most traits that no case before it
     has, weighed by how many values it gives, and is the narrower one among equals."""
     pool = [(traits(case), case.levels, case) for case in candidates(cls)]
@@ -127,11 +156,11 @@ def choose(cls: type[Unit], limit: int) -> list[Case]:
     return chosen
 
 
-def candidates(cls: type[Unit]) -> list[Case]:
+def candidates(cls: type[Hardware]) -> list[Case]:
     """Of each of many samples the cheapest fold, the most parallel, and two in between; constants here and there."""
     found = []
     for k, node in enumerate(draw(cls, DRAWN)):
-        legal = node.op.folds(node.args[0].out)
+        legal = Case(node, Fold()).folds
         assert legal, f"{node.op} has no fold"
         between = np.random.default_rng(k).permutation(range(1, len(legal) - 1))[:2]
         for i in sorted({0, len(legal) - 1, *map(int, between)}):
@@ -161,20 +190,20 @@ class Bench:
         return cls(chosen, RtlModel.build_many([c.netlist for c in chosen], Cache(cache), changed, fast=False))
 
     def run(self, start: int, stalls: tuple[float, float] = (0.0, 0.0),
-            arrivals: list[Array] | None = None) -> list[tuple[Case, Array, RtlRun]]:
-        """Each case with its input and what its RTL made of it."""
-        x = [c.frames(c.count, start + k) for k, c in enumerate(self.cases)]
-        when = arrivals or [None] * len(x)
+            arrivals: list[tuple[Array, ...]] | None = None) -> list[tuple[Case, tuple[Array, ...], RtlRun]]:
+        """Each case with its inputs and what its RTL made of them."""
+        frames = [c.frames(c.count, start + k) for k, c in enumerate(self.cases)]
+        when = arrivals or [None] * len(frames)
         drive = [Stimulus(c.words(v), stalls, start + k, a)
-                 for k, (c, v, a) in enumerate(zip(self.cases, x, when, strict=True))]
-        return list(zip(self.cases, x, self.model.run_many(drive, patience=PATIENCE), strict=True))
+                 for k, (c, v, a) in enumerate(zip(self.cases, frames, when, strict=True))]
+        return list(zip(self.cases, frames, self.model.run_many(drive, patience=PATIENCE), strict=True))
 
 
-def differences(results: list[tuple[Case, Array, RtlRun]]) -> list[str]:
+def differences(results: list[tuple[Case, tuple[Array, ...], RtlRun]]) -> list[str]:
     """The cases whose RTL gave other integers than their operator's meaning."""
     wrong = []
-    for case, x, run in results:
-        expected = case.op.evaluate(x)
-        if not all(np.array_equal(case.integers(end.words, len(x)), expected) for end in run.received):
+    for case, frames, run in results:
+        y = case.integers(run.words, case.count)
+        if not np.array_equal(y, case.op.evaluate(*frames)):
             wrong.append(str(case))
     return wrong

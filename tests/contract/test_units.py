@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,8 @@ from cases import LIMIT, Bench, Case, choose, differences, draw
 
 import lutra.ops
 from lutra.hw.verilog import sources
-from lutra.ops import units
+from lutra.ir import Range
+from lutra.ops import Fold, units
 from lutra.sim.wrapper import bench
 from lutra.tools.find import verilator, yosys
 
@@ -37,15 +39,19 @@ def test_the_set_is_whole():
 
 def test_evaluate_stays_in_range_and_equals_the_kernel(unit):
     for node in draw(unit, 60):
-        case = Case(node, node.op.folds(node.args[0].out)[0])
-        x = case.frames(6, start=1)
-        y, kernel = node.op.evaluate(x), node.op.kernel(case.x)
+        case = Case(node, Fold())
+        xs = case.frames(6, start=1)
+        y, kernel = node.op.evaluate(*xs), node.op.kernel(case.reads)
         assert np.issubdtype(y.dtype, np.integer), (node.op, y.dtype)
         assert y.shape == (6, *node.out.shape), (node.op, y.shape)
         assert node.out.range.holds(y), (node.op, node.out)
-        narrow = np.result_type(*map(np.min_scalar_type, (case.x.range.lo, case.x.range.hi)))
-        for kind in (np.int64, np.float32, narrow):
-            assert np.array_equal(kernel(x.astype(kind)), y), (node.op, kind)
+        for kinds in product((np.int64, np.float32, None), repeat=len(xs)):
+            values = [v.astype(kind or narrowest(x.range)) for v, x, kind in zip(xs, case.xs, kinds, strict=True)]
+            assert np.array_equal(kernel(*values), y), (node.op, kinds)
+
+
+def narrowest(of: Range) -> np.dtype:
+    return np.result_type(*map(np.min_scalar_type, (of.lo, of.hi)))
 
 
 @pytest.mark.parametrize("stalls", STALLS, ids=str)
@@ -60,21 +66,22 @@ def test_measured_interval_equals_cycles(built):
 
 def test_measured_times_equal_times(built):
     for case, _, run in built.run(start=3):
-        agree(case, run, np.zeros(len(run.taken), np.int64))
+        agree(case, run, tuple(np.zeros(len(taken), np.int64) for taken in run.sent))
 
 
 def test_measured_times_equal_times_for_late_words(built):
     rng = np.random.default_rng(4)
-    late = [np.cumsum(rng.integers(0, 6, case.count * case.netlist.inputs[0].words)) for case in built.cases]
+    late = [tuple(np.cumsum(rng.integers(0, 6, case.count * end.words)) for end in case.netlist.inputs)
+            for case in built.cases]
     for (case, _, run), arrivals in zip(built.run(start=4, arrivals=late), late, strict=True):
         agree(case, run, arrivals)
 
 
 def agree(case: Case, run, arrivals):
-    taken, there = case.op.times(case.fold, case.x, arrivals)
-    assert np.array_equal(run.taken, taken), f"{case}: words taken at other times"
-    for end in run.received:
-        assert np.array_equal(end.left, there), f"{case}: words there at other times"
+    taken, there = case.times(arrivals)
+    for sent, expected in zip(run.sent, taken, strict=True):
+        assert np.array_equal(sent, expected), f"{case}: words taken at other times"
+    assert np.array_equal(run.left, there), f"{case}: words there at other times"
 
 
 def test_lint_is_clean(built, tmp_path):
@@ -103,6 +110,6 @@ def test_yosys_reads_it(built, tmp_path):
 
 def test_matmul_under_twenty_folds():
     (matmul,) = [u for u in UNITS if u.__name__ == "MatMul"]
-    found = {(c.node.out.channels, c.x.channels, c.fold.pe, c.fold.simd) for c in choose(matmul, LIMIT["MatMul"])}
+    found = {(c.node.out.channels, c.xs[0].channels, c.fold.pe, c.fold.simd) for c in choose(matmul, LIMIT["MatMul"])}
     assert len(found) >= 20
     assert sum(rows != columns for rows, columns, _, _ in found) >= 10

@@ -1,0 +1,1 @@
+"""Add: the weighed sum of two streams."""

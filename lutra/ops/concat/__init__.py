@@ -1,0 +1,1 @@
+"""Concat: two streams one after the other."""

@@ -1,0 +1,1 @@
+"""Depthwise: a filter for each channel."""

@@ -1,1 +1,0 @@
-"""Fork: one stream to several."""

@@ -1,0 +1,1 @@
+"""Mul: the product of two streams."""
