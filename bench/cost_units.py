@@ -18,6 +18,7 @@ from lutra.ir import Array, Constant, Range, Tensor
 from lutra.ops.argmax.op import ArgMax
 from lutra.ops.base import Fold, Unit, divisors
 from lutra.ops.fifo.op import Fifo
+from lutra.ops.fork.op import Fork
 from lutra.ops.matmul.op import MatMul
 from lutra.ops.maxreduce.op import MaxReduce
 from lutra.ops.pad.op import Pad
@@ -203,6 +204,12 @@ def width(rng: np.random.Generator) -> tuple[Unit, Tensor, Fold]:
     return Width(), Tensor((4, channels), x), Fold(pe=pe, simd=simd)
 
 
+def fork(rng: np.random.Generator) -> tuple[Unit, Tensor, Fold]:
+    """Two to five sinks, one more often than the other, words of every width."""
+    lanes = int(rng.choice([1, 2, 4, 8, 16]))
+    return Fork(int(rng.choice([2, 2, 3, 4, 5]))), Tensor((64,), integers(rng)), Fold(lanes, lanes)
+
+
 def fifo(rng: np.random.Generator) -> tuple[Unit, Tensor, Fold]:
     x = integers(rng)
     lanes = pick(rng, (1, 2, 4, 8, 16, 32, 64))
@@ -212,5 +219,5 @@ def fifo(rng: np.random.Generator) -> tuple[Unit, Tensor, Fold]:
 
 DRAWS: dict[str, Draw] = {
     "matmul": matmul, "threshold": threshold, "rescale": rescale, "table": table, "pad": pad, "window": window,
-    "maxreduce": maxreduce, "argmax": argmax, "width": width, "fifo": fifo,
+    "maxreduce": maxreduce, "argmax": argmax, "width": width, "fifo": fifo, "fork": fork,
 }

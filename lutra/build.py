@@ -99,13 +99,13 @@ def input_formats(
     """What the hardware is fed at each input, by name: as the caller says, else as the model's file is annotated; an
     input of which nobody says anything is absent.
     """
-    names = [model.input.name]
+    names = [port.name for port in model.inputs]
     for given in (spans, scales):
         unknown = next((n for n in given if n not in names), None) if isinstance(given, Mapping) else None
         if unknown is not None:
             raise LutraError(f"the model has no input {unknown!r}", "input", f"its inputs are {', '.join(names)}")
     found = {}
-    for name, noted in zip(names, [model.annotation], strict=True):
+    for name, noted in zip(names, model.annotations, strict=True):
         span = spans.get(name) if isinstance(spans, Mapping) else spans
         scale = scales.get(name) if isinstance(scales, Mapping) else scales
         at = "input" if len(names) == 1 else f"input {name}"

@@ -1,30 +1,26 @@
-"""Import of elementwise operators with constants, and of what changes nothing."""
+"""Import of sums, products, maxima: of the data with constants, and of two branches; and of what changes nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
 
-import numpy as np
-
 from lutra.errors import LutraError
+from lutra.front.tensors import integers, name_of
 from lutra.front.values import Call, Const, Stream
 from lutra.ir import Constant, Op
 from lutra.ops.source import (
-    Abs,
     Add,
+    AddStreams,
     ArgMax,
     Clip,
     Div,
-    LeakyRelu,
     Mul,
-    Neg,
-    Relu,
+    MulStreams,
+    QuantizeLinear,
     RSub,
-    Sigmoid,
-    Sign,
     Sub,
-    Tanh,
+    SubStreams,
     TopK,
     real,
 )
@@ -34,20 +30,33 @@ FLOATS = (1, 11)  # TensorProto.FLOAT, DOUBLE: nothing is lost
 
 
 def _with_constant(
-    make: Callable[[Constant], Op], flipped: Callable[[Constant], Op] | None
+    make: Callable[[Constant], Op], flipped: Callable[[Constant], Op] | None, both: Op | None = None
 ) -> Callable[[Call], Stream]:
-    """Import of x o c, and of c o x where `flipped` says what that is."""
+    """Import of x o c, of c o x where `flipped` says what that is, and of two branches where `both` does."""
 
     def convert(call: Call) -> Stream:
-        if isinstance(call.inputs[0], Const):
+        a, b = (*call.inputs, None, None)[:2]
+        if isinstance(a, Stream) and isinstance(b, Stream):
+            return _met(call, both)
+        if isinstance(a, Const):
             if flipped is None:
                 raise LutraError(f"{call.op} of a constant by the network's data is not supported",
                                  hint=f"only {call.op} of the data by a constant is")
-            turned = replace(call, inputs=call.inputs[::-1])
+            turned = replace(call, inputs=(b, a))
             return turned.emit(flipped(turned.param(1, "the constant")))
         return call.emit(make(call.param(1, "the constant")))
 
     return convert
+
+
+def _met(call: Call, op: Op | None) -> Stream:
+    a, b = call.streams()
+    if op is None:
+        raise LutraError(f"{call.op} of two branches of the network is not supported",
+                         hint="only sums, differences, products and concatenations of branches are")
+    if len(a.shape) != len(b.shape):
+        raise LutraError(f"branches of shape {a.shape} and {b.shape} meet", hint="give both as many axes")
+    return call.join(op, (a, b))
 
 
 def _div(call: Call) -> Stream:
@@ -56,31 +65,24 @@ def _div(call: Call) -> Stream:
     return _with_constant(Div, None)(call)
 
 
-def _plain(op: Op) -> Callable[[Call], Stream]:
-    return lambda call: call.emit(op)
+def _folded(pair: Callable[[Call], Stream]) -> Callable[[Call], Stream]:
+    """Import of an operator of any number of inputs by the one of two, in order."""
+
+    def convert(call: Call) -> Stream:
+        if not call.inputs or None in call.inputs:
+            raise LutraError(f"{call.op} lacks inputs", hint="export the model again")
+        ordered = sorted(call.inputs, key=lambda v: isinstance(v, Const))  # the data first: it commutes
+        result = ordered[0]
+        for value in ordered[1:]:
+            result = pair(replace(call, inputs=(result, value)))
+        assert isinstance(result, Stream)
+        return result
+
+    return convert
 
 
-def _leaky(call: Call) -> Stream:
-    return call.emit(LeakyRelu(real(call.attr("alpha", 0.01))))
-
-
-def _prelu(call: Call) -> Stream:
-    return call.emit(LeakyRelu(call.param(1, "the slope")))
-
-
-def _clip(call: Call) -> Stream:
-    """Bounds are attributes before opset 11, inputs since."""
-    lo = call.scalar(1, "the lower bound") if call.has(1) else call.attr("min", -INF)
-    hi = call.scalar(2, "the upper bound") if call.has(2) else call.attr("max", INF)
-    if np.isnan([lo, hi]).any() or lo > hi:
-        raise LutraError(f"bounds {lo:g} and {hi:g} are not an interval", hint="check the exporter's bounds")
-    return call.emit(Clip(real(lo), real(hi)))
-
-
-def _hard_sigmoid(call: Call) -> Stream:
-    scaled = call.emit(Mul(real(call.attr("alpha", 0.2))))
-    moved = call.emit(Add(real(call.attr("beta", 0.5))), scaled)
-    return call.emit(Clip(real(0.0), real(1.0)), moved)
+def _mean(call: Call) -> Stream:
+    return call.emit(Div(real(float(len(call.inputs)))), HANDLERS["Sum"](call))
 
 
 def _same(call: Call) -> Stream:
@@ -88,18 +90,23 @@ def _same(call: Call) -> Stream:
 
 
 def _cast(call: Call) -> Stream:
-    whole = isinstance(call.stream.node.op, (ArgMax, TopK))
-    if call.attr("to", 1) not in FLOATS and not whole:
-        raise LutraError(f"a cast of the network's data to data type {call.attr('to', 1)} is not supported",
+    """To FLOAT or DOUBLE, or to an integer type of what are integers of it already."""
+    to, op = call.attr("to", 1), call.stream.node.op
+    bounds = integers(to)
+    fits = isinstance(op, QuantizeLinear) and bounds is not None and bounds[0] <= op.lo and op.hi <= bounds[1]
+    if to not in FLOATS and not fits and not isinstance(op, (ArgMax, TopK)):
+        raise LutraError(f"a cast of the network's data to {name_of(to)} is not supported",
                          hint="cast to FLOAT or DOUBLE, or use a Quant node")
     return call.stream
 
 
+add = _with_constant(Add, Add, AddStreams())
+mul = _with_constant(Mul, Mul, MulStreams())
+_max = _with_constant(lambda c: Clip(c, real(INF)), lambda c: Clip(c, real(INF)))
+_min = _with_constant(lambda c: Clip(real(-INF), c), lambda c: Clip(real(-INF), c))
+
 HANDLERS: dict[str, Callable[[Call], Stream]] = {
-    "Add": _with_constant(Add, Add), "Sub": _with_constant(Sub, RSub), "Mul": _with_constant(Mul, Mul), "Div": _div,
-    "Max": _with_constant(lambda c: Clip(c, real(INF)), lambda c: Clip(c, real(INF))),
-    "Min": _with_constant(lambda c: Clip(real(-INF), c), lambda c: Clip(real(-INF), c)),
-    "Relu": _plain(Relu()), "Sigmoid": _plain(Sigmoid()), "Tanh": _plain(Tanh()), "Sign": _plain(Sign()),
-    "Abs": _plain(Abs()), "Neg": _plain(Neg()), "LeakyRelu": _leaky, "PRelu": _prelu, "Clip": _clip,
-    "HardSigmoid": _hard_sigmoid, "Identity": _same, "Dropout": _same, "Cast": _cast,
+    "Add": add, "Sub": _with_constant(Sub, RSub, SubStreams()), "Mul": mul, "Div": _div, "Max": _folded(_max),
+    "Min": _folded(_min), "Sum": _folded(add), "Mean": _mean, "Identity": _same, "Dropout": _same, "Cast": _cast,
 }
+JOINING = ("Add", "Sub", "Mul", "Sum", "Mean")

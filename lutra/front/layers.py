@@ -1,4 +1,4 @@
-"""Import of matrix products, convolutions, normalisation and pooling."""
+"""Import of matrix products, convolutions and normalisation."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 
 from lutra.errors import LutraError
-from lutra.front.geometry import Geometry, ceil_after, geometry
+from lutra.front.geometry import geometry
 from lutra.front.values import Call, Const, Stream, check_finite
 from lutra.ir import Array, Constant
-from lutra.ops.source import Add, BatchNorm, Conv, MatMul, MaxPool, Mul, Permute, Quantised, real
+from lutra.ops.source import Add, BatchNorm, Conv, MatMul, Mul, Quantised, real
 
 
 def weights(
@@ -39,14 +39,15 @@ def _narrowed(scale: Array) -> Array:
     return scale
 
 
-def _matmul(call: Call) -> Stream:
-    if isinstance(call.inputs[0], Const):
+def matmul(call: Call) -> Stream:
+    """MatMul of the data by constant weights."""
+    if call.inputs and isinstance(call.inputs[0], Const):
         raise LutraError("the weights stand to the left of the network's data",
                          hint="transpose the product so that the weights are the second input")
     return call.emit(MatMul(*weights(call, 1, 2)))
 
 
-def _gemm(call: Call) -> Stream:
+def gemm(call: Call) -> Stream:
     """Y = alpha A B + beta C, each factor an operator of its own, so that the order is ONNX's."""
     if call.attr("transA", 0):
         raise LutraError("Gemm with transA=1 is not supported", hint="it would mix the frames of a batch")
@@ -64,7 +65,8 @@ def _gemm(call: Call) -> Stream:
     return out
 
 
-def _conv(call: Call) -> Stream:
+def conv(call: Call) -> Stream:
+    """Conv, the bias an operator of its own."""
     spatial = len(call.stream.node.out.shape) - 1
     if spatial not in (1, 2):
         raise LutraError(f"a convolution over {spatial} axes is not supported", hint="use Conv1d or Conv2d")
@@ -74,12 +76,17 @@ def _conv(call: Call) -> Stream:
         raise LutraError(f"kernel_shape {stated} differs from the weights' {kernel.shape[2:]}", hint="export it again")
     g = geometry(call, call.stream.node.out.shape[1:], kernel.shape[2:])
     op = Conv(kernel, g.stride, g.before, g.after, g.dilation, call.attr("group", 1), quant)
-    out = call.emit(op)
+    return biased(call, call.emit(op))
+
+
+def biased(call: Call, out: Stream) -> Stream:
+    """The result of a convolution with the bias of its third input, where there is one."""
     if not call.has(2):
         return out
     bias = call.numbers(2, "the bias")
-    check_channels(bias, kernel.shape[0], "the bias")
-    return call.emit(Add(real(bias.reshape(-1, *(1,) * spatial))), out)
+    channels, *spatial = out.node.out.shape
+    check_channels(bias, channels, "the bias")
+    return call.emit(Add(real(bias.reshape(-1, *(1,) * len(spatial)))), out)
 
 
 def check_channels(values: Array, channels: int, what: str) -> None:
@@ -105,40 +112,6 @@ def _batchnorm(call: Call) -> Stream:
     return call.emit(BatchNorm(scale, bias, mean, var, epsilon))
 
 
-def _maxpool(call: Call) -> Stream:
-    size = call.stream.node.out.shape[1:]
-    kernel = tuple(call.attr("kernel_shape", []))
-    if len(size) not in (1, 2) or len(kernel) != len(size):
-        raise LutraError(f"a kernel {kernel} does not fit a tensor of shape {call.stream.shape}",
-                         hint="use MaxPool1d or MaxPool2d")
-    g = geometry(call, size, kernel)
-    if call.attr("ceil_mode", 0):
-        g = replace(g, after=ceil_after(g, size, kernel))
-    return call.emit(MaxPool(kernel, g.stride, g.before, g.after, g.dilation))
-
-
-def _globalmaxpool(call: Call) -> Stream:
-    size = call.stream.node.out.shape[1:]
-    g = Geometry.plain(len(size))
-    return call.emit(MaxPool(size, g.stride, g.before, g.after, g.dilation))
-
-
-def channels_last(call: Call) -> Stream:
-    """An operator of QONNX's channels-last domain: the standard one between two permutations."""
-    axes = len(call.stream.node.out.shape)
-    first = call.emit(Permute((axes - 1, *range(axes - 1))))
-    inputs = list(call.inputs)
-    inputs[0] = first
-    if call.op == "Conv":  # its weights are (M, *kernel, C)
-        w = call.constant(1, "the weights")
-        quant = w.quant and (np.moveaxis(w.quant[0], -1, 1), np.moveaxis(w.quant[1], -1, 1))
-        inputs[1] = Const(np.moveaxis(w.array, -1, 1), quant)
-    out = HANDLERS[call.op](replace(call, inputs=tuple(inputs)))
-    return call.emit(Permute((*range(1, axes), 0)), out)
-
-
 HANDLERS: dict[str, Callable[[Call], Stream]] = {
-    "MatMul": _matmul, "Gemm": _gemm, "Conv": _conv, "BatchNormalization": _batchnorm, "MaxPool": _maxpool,
-    "GlobalMaxPool": _globalmaxpool,
+    "MatMul": matmul, "Gemm": gemm, "Conv": conv, "BatchNormalization": _batchnorm,
 }
-LAST = ("Conv", "MaxPool", "BatchNormalization")

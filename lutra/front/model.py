@@ -19,17 +19,28 @@ class Port:
 class Model:
     """A model file: its source graph, in double precision, and the facts around it.
 
-    annotation: the integers that the file itself says it is fed (FINN's `quantization_annotation`), else None.
+    inputs: as the file declares them, but those on which no output depends. annotations: for each the integers that the
+    file itself says it is fed (FINN's `quantization_annotation`, or an integer data type), else None.
     sha256, size: of the file's bytes.
     """
 
     name: str
     graph: Graph
-    input: Port
+    inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
-    annotation: Range | None
+    annotations: tuple[Range | None, ...]
     sha256: str
     size: int
+
+    @property
+    def input(self) -> Port:
+        """The first input."""
+        return self.inputs[0]
+
+    @property
+    def annotation(self) -> Range | None:
+        """The first input's."""
+        return self.annotations[0]
 
     @property
     def output(self) -> Port:

@@ -12,12 +12,12 @@ import numpy as np
 from lutra.errors import LutraError
 from lutra.front import quantisers, tensors
 from lutra.front.fold import fold
-from lutra.front.layers import channels_last
 from lutra.front.model import Model, Port
+from lutra.front.operators import CONSTANT, STANDARD, TABLES
 from lutra.front.place import shown
-from lutra.front.ports import annotation, input_port, output_port
+from lutra.front.ports import annotation, input_ports
 from lutra.front.reading import File, read
-from lutra.front.survey import CHANNELS_LAST, HANDLERS, QUANTISED, STANDARD, Survey, survey
+from lutra.front.survey import Survey, survey
 from lutra.front.values import Call, Const, Stream, Value, check_size
 from lutra.ir import REAL, Graph, Input, Node, Tensor
 
@@ -39,15 +39,23 @@ def load(source: str | os.PathLike[str] | bytes | onnx.ModelProto) -> Model:
     if proto.sparse_initializer:
         raise LutraError("sparse initialisers are not supported", "model", "store the weights as dense tensors")
     stored = {t.name: t for t in proto.initializer}
-    port = input_port(proto, set(stored))
-    found = survey(proto, stored, port.name)
-    start = _start(port)
+    ports = input_ports(proto, set(stored))
+    found = survey(proto, stored, {p.name for p in ports})
+    starts = {p.name: _start(p) for p in ports}
     walk = _Walk(file, found, stored, _opset(file.proto))
-    walk.run(port.name, start)
+    walk.run(starts)
     outputs = tuple(_output(o.name, walk.value(o.name)) for o in proto.output)
-    ports = tuple(output_port(o, v.shape, port) for o, v in zip(proto.output, outputs, strict=True))
-    graph = Graph((start.node,), tuple(v.node for v in outputs))
-    return Model(file.name, graph, port, ports, annotation(proto, port.name), file.sha256, file.size)
+    graph = Graph((), tuple(v.node for v in outputs))
+    used = tuple(p for p in ports if starts[p.name].node in graph.nodes)
+    graph = Graph(tuple(starts[p.name].node for p in used), graph.outputs)
+    ends = tuple(_port(o.name, v) for o, v in zip(proto.output, outputs, strict=True))
+    said = tuple(annotation(proto, p.name) for p in used)
+    return Model(file.name, graph, used, ends, said, file.sha256, file.size)
+
+
+def _port(name: str, value: Stream) -> Port:
+    """An output with its computed shape; its batch axis is as open as the inputs'."""
+    return Port(name, (None, *value.shape[1:]) if value.dynamic and value.batch else value.shape)
 
 
 def _start(port: Port) -> Stream:
@@ -64,7 +72,7 @@ def _start(port: Port) -> Stream:
 
 def _output(name: str, value: Value) -> Stream:
     if isinstance(value, Const):
-        raise LutraError("it does not depend on the model's input", f"output {shown(name)}",
+        raise LutraError("it does not depend on any input of the model", f"output {shown(name)}",
                          "leave it out of the exported model")
     return value
 
@@ -86,9 +94,9 @@ class _Walk:
         self.found, self.stored, self.opset = found, stored, opset
         self.values: dict[str, Value] = {}
 
-    def run(self, port: str, start: Stream) -> None:
-        """Every tensor that the outputs need."""
-        self.values[port] = start
+    def run(self, starts: Mapping[str, Stream]) -> None:
+        """Every tensor that the outputs need, from the inputs by name."""
+        self.values.update(starts)
         for index in self.found.order:
             node, loc = self.nodes[index], self.found.places[index]
             try:
@@ -112,18 +120,16 @@ class _Walk:
 
     def _results(self, node: Any, loc: str) -> tuple[Value, ...]:
         inputs = tuple(self.value(n) if n else None for n in node.input)
-        call = Call(node.op_type, loc, inputs, self._attributes(node, loc), self.opset)
-        if node.domain in QUANTISED:
-            return (quantisers.quantised(call),)
-        if node.domain == CHANNELS_LAST:
-            return (channels_last(call),)
-        constant = fold(call)
+        call = Call(node.op_type, loc, inputs, self._attributes(node, loc), self.opset, len(node.output))
+        constant = fold(call) if node.domain in STANDARD else None
         if constant is not None:
             return (constant,)
-        if any(isinstance(v, Stream) for v in inputs):
-            result = HANDLERS[call.op](call)
-            return result if isinstance(result, tuple) else (result,)
-        return (quantisers.on_constant(call, HANDLERS[call.op]),)
+        handler = TABLES[node.domain][call.op]
+        if call.op in CONSTANT or any(isinstance(v, Stream) for v in inputs):
+            result = handler(call)
+        else:
+            result = quantisers.on_constant(call, handler)
+        return result if isinstance(result, tuple) else (result,)
 
     def _attributes(self, node: Any, loc: str) -> dict[str, Any]:
         found = {a.name: _attribute(a, self.folder, loc) for a in node.attribute}

@@ -8,20 +8,20 @@ from typing import Any
 from lutra.errors import LutraError
 from lutra.front.model import Port
 from lutra.front.place import shown
-from lutra.front.tensors import STRING
+from lutra.front.tensors import STRING, integers
 from lutra.ir import Range
 
 
-def input_port(graph: Any, constants: set[str]) -> Port:
-    """The one input that is not an initialiser; LutraError where there is none, more than one, or its size is open."""
-    found = [i for i in graph.input if i.name not in constants]
+def input_ports(graph: Any, constants: set[str]) -> tuple[Port, ...]:
+    """The inputs that are no initialisers; LutraError where there is none, or the size of one is open."""
+    found = tuple(_declared(i) for i in graph.input if i.name not in constants)
     if not found:
         raise LutraError("the model has no input", "model", "export the model with an input")
-    if len(found) > 1:
-        names = ", ".join(shown(i.name) for i in found[:4])
-        raise LutraError(f"the model has {len(found)} inputs ({names}); this version takes one", "model",
-                         "export the model with one input; several are planned for a later version")
-    return _declared(found[0])
+    names = [p.name for p in found]
+    twice = next((n for n in names if names.count(n) > 1), None)
+    if twice is not None:
+        raise LutraError("it is declared twice", f"input {shown(twice)}", "export the model again")
+    return found
 
 
 def _declared(value: Any) -> Port:
@@ -47,14 +47,8 @@ def _shape(dims: Sequence[Any]) -> str:
     return f"({', '.join(sizes)})"
 
 
-def output_port(value: Any, shape: tuple[int, ...], source: Port) -> Port:
-    """An output with its computed shape; its batch axis is as open as the input's."""
-    dynamic = bool(shape) and len(source.shape) > 1 and source.shape[0] is None
-    return Port(value.name, (None, *shape[1:]) if dynamic else shape)
-
-
 def annotation(graph: Any, name: str) -> Range | None:
-    """What FINN's `finn_datatype` says of an input: a range of integers, or None."""
+    """What FINN's `finn_datatype` says of an input, else its own integer data type of 16 bits or less; or None."""
     facts = {a.tensor_name: {p.key: p.value for p in a.quant_parameter_tensor_names}
              for a in graph.quantization_annotation}
     kind = facts.get(name, {}).get("finn_datatype", "")
@@ -66,4 +60,6 @@ def annotation(graph: Any, name: str) -> Range | None:
         if kind.startswith(prefix) and digits.isascii() and digits.isdecimal() and 1 <= int(digits) <= 64:
             half = 1 << (int(digits) - 1)
             return Range(-half, half - 1) if signed else Range(0, 2 * half - 1)
-    return None
+    declared = next((i.type.tensor_type.elem_type for i in graph.input if i.name == name), 0)
+    bounds = integers(declared)
+    return Range(*bounds) if bounds is not None and bounds[1] < 1 << 16 else None

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from lutra.errors import LutraError
-from lutra.front.values import Call, Const, Stream, check_finite, text
+from lutra.front.values import Call, Const, Stream, Value, check_finite, text
 from lutra.ir import REAL, Array, Constant, Graph, Input, Node, Tensor
 from lutra.ops.source import BipolarQuant, Elementwise, MultiThreshold, Quant, Trunc, real
 from lutra.ops.source.quant import MAX_BITS, check_scale, integer_bounds
@@ -28,16 +28,16 @@ def _on_constant(call: Call) -> Const:
     return Const(op.apply(x), _decomposed(op, x))
 
 
-def on_constant(call: Call, handler: Callable[[Call], Stream]) -> Const:
-    """The constant that an operator for the network's data makes of one."""
+def on_constant(call: Call, handler: Callable[[Call], Value | tuple[Value, ...]]) -> tuple[Const, ...]:
+    """The constants that an operator for the network's data makes of one."""
     x = call.numbers(0, "the constant")
-    made = handler(_standing_in(call, x))
-    assert isinstance(made, Stream)
-    node = made.node
-    while node.args and node.args[0].args:
-        node = node.args[0]
-    graph = Graph(node.args or (node,), (made.node,))
-    return Const(graph.evaluate(x[None])[made.node][0])
+    standing = _standing_in(call, x)
+    made = handler(standing)
+    results = made if isinstance(made, tuple) else (made,)
+    nodes = tuple(r.node for r in results if isinstance(r, Stream))
+    assert len(nodes) == len(results)
+    values = Graph((standing.stream.node,), nodes).evaluate(x[None])
+    return tuple(Const(values[n][0]) for n in nodes)
 
 
 def _standing_in(call: Call, x: Array) -> Call:

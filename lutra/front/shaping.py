@@ -8,7 +8,7 @@ import numpy as np
 
 from lutra.errors import LutraError
 from lutra.front.fold import axes_of, target_shape
-from lutra.front.values import Call, Const, Stream, text
+from lutra.front.values import Call, Stream, text
 from lutra.ops.source import Pad, Permute, Reshape
 
 
@@ -98,7 +98,7 @@ def _pad(call: Call) -> Stream:
     return call.emit(Pad(tuple(before[batch:]), tuple(after[batch:]), value))
 
 
-HANDLERS: dict[str, Callable[[Call], Stream | Const]] = {
+HANDLERS: dict[str, Callable[[Call], Stream]] = {
     "Reshape": _reshape, "Flatten": _flatten, "Squeeze": _squeeze, "Unsqueeze": _unsqueeze, "Transpose": _transpose,
     "Pad": _pad,
 }

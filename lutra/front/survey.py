@@ -2,31 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
 from lutra.errors import LutraError
-from lutra.front import arithmetic, endings, fold, layers, quantisers, shaping
+from lutra.front.operators import advice, unsupported
 from lutra.front.place import place, shown
-
-STANDARD = ("", "ai.onnx")
-QUANTISED = ("qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general")
-CHANNELS_LAST = "qonnx.custom_op.channels_last"
-
-HANDLERS: Mapping[str, Any] = {**arithmetic.HANDLERS, **shaping.HANDLERS, **layers.HANDLERS, **endings.HANDLERS}
-MEETING = ("Add", "Sub", "Mul", "Div", "Max", "Min", "MatMul", "Concat", "Sum", "Mean")
-LATER = {
-    "AveragePool": "use MaxPool or a convolution with a stride", "GlobalAveragePool": "use MaxPool or Flatten",
-    "QuantizeLinear": "export QONNX Quant nodes", "DequantizeLinear": "export QONNX Quant nodes",
-    "ConvTranspose": "use a convolution", "Resize": "use a convolution", "Upsample": "use a convolution",
-    "Concat": "use one path", "FloatQuant": "use Quant with an integer format",
-    "Gelu": "use Relu", "Elu": "use Relu", "Selu": "use Relu",
-    "Softplus": "use Relu", "HardSwish": "use Relu",
-}
-SUPPORTED = ("supported are Quant, BipolarQuant, Trunc, MultiThreshold, MatMul, Gemm, Conv, BatchNormalization, "
-             "MaxPool, elementwise operators with constants, Reshape and its kin, Transpose, Pad, "
-             "ArgMax, TopK, Softmax")
 
 
 @dataclass(frozen=True)
@@ -37,19 +19,19 @@ class Survey:
     places: tuple[str, ...]
 
 
-def survey(graph: Any, constants: Mapping[str, Any], data: str) -> Survey:
+def survey(graph: Any, constants: Mapping[str, Any], data: Set[str]) -> Survey:
     """Order the nodes of an ONNX graph; LutraError for a cycle, a tensor that nothing makes, an unknown operator.
 
-    constants: the initialisers by name. data: the name of the network's input.
+    constants: the initialisers by name. data: the names of the network's inputs.
     """
     places = tuple(place(n, i, len(graph.node)) for i, n in enumerate(graph.node))
     makers: dict[str, int] = {}
     for i, node in enumerate(graph.node):
         for name in node.output:
-            if name and (name in makers or name in constants or name == data):
+            if name and (name in makers or name in constants or name in data):
                 raise LutraError(f"tensor {shown(name)} is made twice", places[i], "export the model again")
             makers[name] = i
-    known = {*constants, data}
+    known = {*constants, *data}
     for out in graph.output:
         if out.name not in makers and out.name not in known:
             raise LutraError(f"nothing makes the output {shown(out.name)}", "model", "export the model again")
@@ -89,9 +71,9 @@ def _ordered(graph: Any, makers: Mapping[str, int], known: set[str], places: Seq
     return tuple(closed)
 
 
-def _refuse_unsupported(graph: Any, order: Sequence[int], places: Sequence[str], data: str) -> None:
+def _refuse_unsupported(graph: Any, order: Sequence[int], places: Sequence[str], data: Set[str]) -> None:
     """One sentence for all that is not supported, at the first of them."""
-    live = {data}
+    live = set(data)
     found: dict[str, int] = {}
     for index in order:
         node = graph.node[index]
@@ -101,7 +83,8 @@ def _refuse_unsupported(graph: Any, order: Sequence[int], places: Sequence[str],
         count = sum(name in live for name in node.input)
         if count and node.op_type not in ("Shape", "Size"):
             live.update(n for n in node.output if n)
-        reason = _unsupported(node, count)
+        op = str(node.op_type)
+        reason = unsupported(node.domain, op, op if op.isidentifier() and len(op) <= 60 else shown(op), count)
         if reason:
             found.setdefault(reason, index)
     if not found:
@@ -109,30 +92,4 @@ def _refuse_unsupported(graph: Any, order: Sequence[int], places: Sequence[str],
     names = list(found)
     listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
     verb = "is not supported" if len(names) == 1 else "are not supported"
-    raise LutraError(f"{listed} {verb}", places[min(found.values())], _advice(names))
-
-
-def _unsupported(node: Any, live: int) -> str:
-    """How to name what is unsupported of a node that reads `live` tensors of the network's data; empty if nothing."""
-    op = str(node.op_type)
-    name = op if op.isidentifier() and len(op) <= 60 else shown(op)
-    if node.domain in QUANTISED:
-        return "" if op in quantisers.MAKERS else name
-    if node.domain == CHANNELS_LAST:
-        return "" if op in layers.LAST else name
-    if node.domain not in STANDARD:
-        return f"{name} of domain {shown(node.domain)}"
-    if live > 1 and op in MEETING:
-        return f"{name} of two branches of the network"
-    if op in HANDLERS or (op in fold.FUNCTIONS and (not live or op in ("Shape", "Size"))) or op in fold.MOVES:
-        return ""
-    return f"{name} of the network's data" if op in fold.FUNCTIONS else name
-
-
-def _advice(names: Sequence[str]) -> str:
-    later = [(n, LATER[n.split(" ")[0]]) for n in names if n.split(" ")[0] in LATER]
-    if any(n.endswith("of two branches of the network") for n in names):
-        return "branches that meet are planned for a later version; use one path"
-    if later:
-        return "; ".join(f"{n} is planned for a later version, meanwhile {what}" for n, what in later)
-    return SUPPORTED
+    raise LutraError(f"{listed} {verb}", places[min(found.values())], advice(names))

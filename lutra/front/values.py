@@ -46,13 +46,16 @@ Value = Const | Stream
 
 @dataclass(frozen=True, eq=False)
 class Call:
-    """One ONNX node with the values it reads (None where an input is left out) and its attributes."""
+    """One ONNX node with the values it reads (None where an input is left out), its attributes and how many results
+    it names.
+    """
 
     op: str
     loc: str
     inputs: tuple[Value | None, ...]
     attrs: Mapping[str, Any]
     opset: int
+    outputs: int = 1
 
     @property
     def stream(self) -> Stream:

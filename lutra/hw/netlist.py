@@ -31,7 +31,8 @@ class Block:
     """One hardware unit: a module of the library, its parameters, its memories, the widths of its streams in bits.
 
     A memory's key is the name of the string parameter that takes the file's name. The module's ports are in_data,
-    in_valid, in_ready and the same with out; where it has several streams of a kind, in0_data, in1_data and so on.
+    in_valid, in_ready and the same with out; where it has several streams of a kind, in0_data, in1_data and so on, or,
+    if `packed`, all of them side by side in in_data, in_valid, in_ready, the first in the low bits.
     """
 
     module: str
@@ -39,6 +40,7 @@ class Block:
     memories: Mapping[str, Memory] = field(default_factory=dict)
     inputs: tuple[int, ...] = (1,)
     outputs: tuple[int, ...] = (1,)
+    packed: bool = False
 
 
 @dataclass(frozen=True)

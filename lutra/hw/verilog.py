@@ -171,6 +171,10 @@ def _instance(instance: Instance) -> str:
     params = " #(\n" + ",\n".join(values) + "\n  )" if values else ""
     lines = ["    .clk(clk), .rst(rst)"]
     for way, streams in (("in", instance.inputs), ("out", instance.outputs)):
+        if block.packed and len(streams) > 1:
+            lines.append(", ".join(f".{way}_{wire}({{{', '.join(f'{s}_{wire}' for s in reversed(streams))}}})"
+                                   for wire in ("data", "valid", "ready")))
+            continue
         lines += [f"    .{p}_data({s}_data), .{p}_valid({s}_valid), .{p}_ready({s}_ready)"
                   for p, s in zip(ports(way, len(streams)), streams, strict=True)]
     body = ",\n".join(lines)

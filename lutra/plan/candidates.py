@@ -7,10 +7,13 @@ from functools import cached_property
 
 import numpy as np
 
-from lutra.ir import Array, Graph, Node
+from lutra.ir import Array, Graph, Input, Node, Tensor
 from lutra.ops.base import Cost, Fold
+from lutra.ops.fork.op import Fork
 from lutra.ops.width.op import Width
-from lutra.plan.names import pipeline, unit_of
+from lutra.plan.lanes import Structure, structure
+from lutra.plan.names import Sink, pipeline, sinks
+from lutra.plan.stages import Stage, folds_of, placed
 
 RESOURCES = ("lut", "ff", "bram", "dsp")
 RAMS = ("auto", "lut", "block")  # lanes and cycles do not depend on it; "auto" stays where the others are no better
@@ -23,7 +26,9 @@ def vector(cost: Cost) -> list[float]:
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """The candidates of one unit: lanes (n, 2) of its streams, cycles (n,) a frame, costs (n, resources)."""
+    """The candidates of a unit, a join, or an input that several read, with the fork behind it: lanes (n, streams) of
+    the streams that it reads and of the one that it gives, cycles (n,) a frame, costs (n, resources).
+    """
 
     folds: tuple[Fold, ...]
     lanes: Array
@@ -31,19 +36,15 @@ class Layer:
     costs: Array
 
     @cached_property
-    def inputs(self) -> Array:
-        """The different lane counts of the input stream, ascending."""
-        return np.unique(self.lanes[:, 0])
+    def values(self) -> tuple[Array, ...]:
+        """The different lane counts of each stream, ascending, the output's last."""
+        return tuple(np.unique(column) for column in self.lanes.T)
 
     @cached_property
-    def outputs(self) -> Array:
-        """The different lane counts of the output stream, ascending."""
-        return np.unique(self.lanes[:, 1])
-
-    @cached_property
-    def places(self) -> tuple[Array, Array]:
-        """For each candidate, the index of its lanes in `inputs` and in `outputs`."""
-        return np.searchsorted(self.inputs, self.lanes[:, 0]), np.searchsorted(self.outputs, self.lanes[:, 1])
+    def places(self) -> Array:
+        """For each candidate, the index of its lanes in `values`: (n, streams)."""
+        pairs = zip(self.values, self.lanes.T, strict=True)
+        return np.stack([np.searchsorted(values, column) for values, column in pairs], axis=1)
 
     def take(self, kept: Array) -> Layer:
         """The candidates at these indices."""
@@ -52,15 +53,20 @@ class Layer:
 
 @dataclass(frozen=True, eq=False)
 class Joint:
-    """Width converters between two layers: cycles (outputs, inputs) and costs (outputs, inputs, resources)."""
+    """The stream from one layer to an input of another, by their indices; width converters in it: cycles (lanes of the
+    source, lanes of the sink) and costs (the same, resources).
+    """
 
+    source: int
+    sink: int
+    port: int
     cycles: Array
     costs: Array
 
 
 @dataclass(frozen=True, eq=False)
-class Chain:
-    """Layers in order of the stream, and the joints between them."""
+class Network:
+    """Layers, each after those that feed it, and the joints between them."""
 
     nodes: tuple[Node, ...]
     layers: tuple[Layer, ...]
@@ -73,25 +79,59 @@ class Chain:
         every = np.unique(np.concatenate(tables))
         return every[every >= max(int(t.min()) for t in tables)]
 
+    @cached_property
+    def structure(self) -> Structure:
+        """What ties the choices together, for the solver."""
+        return structure(self.layers, self.joints)
 
-def chain(graph: Graph, family: str) -> Chain:
+
+def network(graph: Graph, family: str) -> Network:
     """All choices for a graph on a family."""
-    nodes = pipeline(graph)
-    layers = tuple(layer(n, family) for n in nodes)
-    pairs = zip(nodes, layers, layers[1:], strict=False)
-    return Chain(nodes, layers, tuple(_joint(n, a.outputs, b.inputs, family) for n, a, b in pairs))
+    units, readers = set(pipeline(graph)), sinks(graph)
+    known = {n: layer(n, family, len(readers[n])) for n in units}
+    nodes = tuple(n for n in graph.nodes if n in units or _forked_input(n, readers))
+    for node in nodes:
+        if node not in units:
+            known[node] = _input(node, readers[node], known, family)
+    index = {n: k for k, n in enumerate(nodes)}
+    joints = tuple(
+        _joint(index[n], index[s.user], s.port, known, nodes, family)
+        for n in nodes for s in readers[n] if s.user is not None
+    )
+    return Network(nodes, tuple(known[n] for n in nodes), joints)
 
 
-def layer(node: Node, family: str) -> Layer:
-    """The folds of a unit with every place for its memories; those that another one with the same lanes beats or
-    equals in everything are left out.
+def layer(node: Node, family: str, users: int = 1) -> Layer:
+    """The folds of a unit or join with every place for its memories, and the fork to its users; those that another one
+    with the same lanes beats or equals in everything are left out.
     """
-    unit, x = unit_of(node), node.args[0].out
-    folds = tuple(replace(f, ram=ram) for f in unit.folds(x) for ram in RAMS)
-    lanes = np.array([unit.lanes(f, x) for f in folds[:: len(RAMS)]])
-    cycles = np.array([unit.cycles(f, x) for f in folds[:: len(RAMS)]])
-    costs = np.array([vector(unit.cost(f, x, family)) for f in folds])
-    return _undominated(Layer(folds, lanes.repeat(len(RAMS), 0), cycles.repeat(len(RAMS)), costs))
+    stages = [placed("", node, replace(f, ram=ram)) for f in folds_of(node) for ram in RAMS]
+    lanes = np.array([(*s.lanes[0], s.lanes[1]) for s in stages[:: len(RAMS)]]).repeat(len(RAMS), 0)
+    cycles = np.array([s.cycles for s in stages[:: len(RAMS)]]).repeat(len(RAMS))
+    costs = np.array([vector(s.cost(family)) for s in stages])
+    if users > 1:
+        forks, which = np.unique(lanes[:, -1], return_inverse=True)
+        behind = [_fork(node, users, int(n)) for n in forks]
+        cycles = np.maximum(cycles, np.array([s.cycles for s in behind])[which])
+        costs = costs + np.array([vector(s.cost(family)) for s in behind])[which]
+    return _undominated(Layer(tuple(s.fold for s in stages), lanes, cycles, costs))
+
+
+def _forked_input(node: Node, readers: dict[Node, tuple[Sink, ...]]) -> bool:
+    return isinstance(node.op, Input) and len(readers[node]) > 1
+
+
+def _input(node: Node, readers: tuple[Sink, ...], known: dict[Node, Layer], family: str) -> Layer:
+    """An input that several read: its words may be those of any of them."""
+    found = [known[s.user].values[s.port] for s in readers if s.user is not None]
+    lanes = np.unique(np.concatenate(found)) if found else np.ones(1, np.int64)
+    stages = [_fork(node, len(readers), int(n)) for n in lanes]
+    costs = np.array([vector(s.cost(family)) for s in stages])
+    return Layer(tuple(s.fold for s in stages), lanes[:, None], np.array([s.cycles for s in stages]), costs)
+
+
+def _fork(node: Node, users: int, lanes: int) -> Stage:
+    return Stage("", node, Fork(users), Fold(lanes, lanes), (node.out,))
 
 
 def _undominated(every: Layer) -> Layer:
@@ -104,13 +144,18 @@ def _undominated(every: Layer) -> Layer:
     return every.take(np.array(sorted(i for some in kept.values() for i in some)))
 
 
-def _joint(node: Node, before: Array, after: Array, family: str) -> Joint:
+def _joint(source: int, sink: int, port: int, known: dict[Node, Layer], nodes: tuple[Node, ...], family: str) -> Joint:
+    x = nodes[source].out
+    before, after = known[nodes[source]].values[-1], known[nodes[sink]].values[port]
     cycles = np.zeros((len(before), len(after)), dtype=np.int64)
     costs = np.zeros((len(before), len(after), len(RESOURCES)))
     for i, a in enumerate(before):
         for j, b in enumerate(after):
             if a != b:
-                fold = Fold(pe=int(b), simd=int(a))
-                cycles[i, j] = Width().cycles(fold, node.out)
-                costs[i, j] = vector(Width().cost(fold, node.out, family))
-    return Joint(cycles, costs)
+                cycles[i, j], costs[i, j] = _converter(x, int(a), int(b), family)
+    return Joint(source, sink, port, cycles, costs)
+
+
+def _converter(x: Tensor, taken: int, given: int, family: str) -> tuple[int, list[float]]:
+    fold = Fold(pe=given, simd=taken)
+    return Width().cycles(fold, x), vector(Width().cost(fold, x, family))

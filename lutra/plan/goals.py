@@ -9,11 +9,12 @@ import numpy as np
 from lutra.errors import LutraError
 from lutra.ir import Array, Graph, Node
 from lutra.ops.base import Cost, Fold
-from lutra.plan.candidates import RESOURCES, Chain, chain, vector
+from lutra.plan.candidates import RESOURCES, Network, network, vector
 from lutra.plan.depths import stream_depths
 from lutra.plan.devices import Device
 from lutra.plan.plan import Plan
-from lutra.plan.solve import Choice, cheapest, within
+from lutra.plan.search import Choice
+from lutra.plan.solve import cheapest, within
 
 BUDGET = 0.7  # of every resource: beyond it, routing and timing become hard
 FF_WEIGHT = 0.1  # flip-flops come with their LUTs and are seldom what a device runs out of
@@ -30,7 +31,7 @@ def for_fps(graph: Graph, device: Device, clock_mhz: float, fps: float) -> Plan:
     """
     if not 0 < fps < float("inf"):
         raise LutraError(f"a rate of {fps} frames a second", hint="give a positive number")
-    choices = chain(graph, device.family)
+    choices = network(graph, device.family)
     interval = int(clock_mhz * 1e6 / fps * (1 + 1e-12))  # a rate that was computed from a whole interval gives it back
     best = cheapest(choices, interval, prices(device))
     if best is None:
@@ -51,7 +52,7 @@ def for_budget(graph: Graph, device: Device, clock_mhz: float, budget: float | M
     searched. LutraError where nothing fits.
     """
     share = _shares(budget)
-    choices = chain(graph, device.family)
+    choices = network(graph, device.family)
     room = _capacity(device) * share
 
     def fitting(index: int) -> Plan | None:
@@ -114,7 +115,7 @@ def _shares(budget: float | Mapping[str, float]) -> Array:
     return np.array([named.get(r, 1.0) for r in RESOURCES])
 
 
-def _fastest_within(choices: Chain, price: Array, room: Array) -> tuple[int, Choice | None]:
+def _fastest_within(choices: Network, price: Array, room: Array) -> tuple[int, Choice | None]:
     """The shortest interval at which a choice fits, by its index, and the cheapest such choice."""
     found: Choice | None = None
     low, high = 0, len(choices.intervals)
@@ -128,13 +129,13 @@ def _fastest_within(choices: Chain, price: Array, room: Array) -> tuple[int, Cho
     return low, found
 
 
-def _plan_of(graph: Graph, device: Device, clock_mhz: float, choices: Chain, choice: Choice) -> Plan:
+def _plan_of(graph: Graph, device: Device, clock_mhz: float, choices: Network, choice: Choice) -> Plan:
     layers = zip(choices.nodes, choices.layers, choice.picks, strict=True)
     return planned(graph, device, clock_mhz, {n: layer.folds[p] for n, layer, p in layers})
 
 
 def _too_fast(
-    graph: Graph, device: Device, choices: Chain, clock_mhz: float, fps: float, interval: int
+    graph: Graph, device: Device, choices: Network, clock_mhz: float, fps: float, interval: int
 ) -> LutraError:
     _, fastest = _fastest_within(choices, prices(device), np.full(len(RESOURCES), np.inf))
     assert fastest is not None

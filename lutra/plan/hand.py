@@ -15,8 +15,9 @@ from lutra.ops.base import Fold
 from lutra.plan.candidates import RAMS, layer
 from lutra.plan.devices import Device
 from lutra.plan.goals import planned, prices
-from lutra.plan.names import layer_names, pipeline, unit_of
+from lutra.plan.names import layer_names, pipeline
 from lutra.plan.plan import Plan
+from lutra.plan.stages import placed
 
 
 def by_hand(graph: Graph, device: Device, clock_mhz: float, spec: Mapping[str, Any] | str | PathLike[str]) -> Plan:
@@ -31,7 +32,7 @@ def by_hand(graph: Graph, device: Device, clock_mhz: float, spec: Mapping[str, A
     given = _read(spec) if isinstance(spec, str | PathLike) else spec
     names = layer_names(graph)
     folds = dict(_fold(graph, names, str(name), fields) for name, fields in given.items())
-    slowest = max((unit_of(n).cycles(f, n.args[0].out) for n, f in folds.items()), default=0)
+    slowest = max((placed("", n, f).cycles for n, f in folds.items()), default=0)
     for node in pipeline(graph):
         if node not in folds:
             folds[node] = _cheapest(node, slowest, device)
@@ -74,7 +75,7 @@ def _fold(graph: Graph, names: Mapping[Node, str], name: str, fields: Any) -> tu
         raise LutraError(f"ram={fields['ram']!r}", where, f"one of {', '.join(RAMS)}")
     fold = Fold(**fields)
     try:
-        unit_of(node).lanes(fold, node.args[0].out)
+        _ = placed("", node, fold).lanes
     except LutraError as e:
         raise LutraError(e.what, where, e.hint) from e
     return node, fold

@@ -12,16 +12,18 @@ from lutra.errors import LutraError
 from lutra.ir import Graph, Node
 from lutra.ops.base import Cost, Fold
 from lutra.plan.devices import Device, device
-from lutra.plan.names import layer_names, pipeline
+from lutra.plan.names import OUTPUT, Sink, layer_names, pipeline, sinks
+from lutra.plan.pipeline import Pipeline, connect
 from lutra.plan.schedule import latency
-from lutra.plan.stages import Stage, stages
+from lutra.plan.stages import Stage
 
 RESOURCES = ("lut", "ff", "bram", "dsp")
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """Choices for a graph. `folds` has every unit; `depths` the streams that have a FIFO, by the node that fills them.
+    """Choices for a graph. `folds` has every unit and join, and may have the lanes of an input that several read;
+    `depths` has the streams with a FIFO, by who reads them.
 
     Frozen: `dataclasses.replace(plan, clock_mhz=150)` makes another one.
     """
@@ -30,14 +32,14 @@ class Plan:
     device: Device
     clock_mhz: float
     folds: Mapping[Node, Fold]
-    depths: Mapping[Node, int]
+    depths: Mapping[Sink, int]
 
     def __post_init__(self) -> None:
         if not 0 < self.clock_mhz < float("inf"):
             raise LutraError(f"a clock of {self.clock_mhz} MHz", hint="give a positive number of megahertz")
-        units = set(pipeline(self.graph))
-        assert set(self.folds) == units, "a fold for each unit"
-        assert set(self.depths) <= units and all(d > 0 for d in self.depths.values()), "depths are of units' results"
+        assert set(self.folds) - set(self.graph.inputs) == set(pipeline(self.graph)), "a fold for each unit"
+        streams = {sink for readers in sinks(self.graph).values() for sink in readers}
+        assert set(self.depths) <= streams and all(d > 0 for d in self.depths.values()), "depths are of streams"
         for field in ("folds", "depths"):
             object.__setattr__(self, field, MappingProxyType(dict(getattr(self, field))))
 
@@ -47,9 +49,14 @@ class Plan:
         return layer_names(self.graph)
 
     @cached_property
+    def pipeline(self) -> Pipeline:
+        """The stages and what feeds them."""
+        return connect(self.graph, self.folds, self.depths)
+
+    @property
     def stages(self) -> tuple[Stage, ...]:
-        """Units, FIFOs and width converters in order of the stream."""
-        return stages(self.graph, self.folds, self.depths)
+        """Units, joins, forks, FIFOs and width converters, each after those that feed it."""
+        return self.pipeline.stages
 
     @cached_property
     def cycles(self) -> Mapping[str, int]:
@@ -74,7 +81,7 @@ class Plan:
     @cached_property
     def latency(self) -> int:
         """Cycles on an empty pipeline from the first input word's taking to the last output word's being there."""
-        return latency(self.stages)
+        return latency(self.pipeline)
 
     @cached_property
     def costs(self) -> Mapping[str, Cost]:
@@ -96,10 +103,12 @@ class Plan:
         return replace(self, folds={**self.folds, node: fold})
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON data, without the graph; nodes by their index in `graph.nodes`."""
+        """As JSON data, without the graph; nodes by their index in `graph.nodes`, streams by the index of the node
+        that reads them, or "output", and the number of the argument or output.
+        """
         index = {n: str(i) for i, n in enumerate(self.graph.nodes)}
         folds = {index[n]: {"pe": f.pe, "simd": f.simd, "ram": f.ram} for n, f in self.folds.items()}
-        depths = {index[n]: d for n, d in self.depths.items()}
+        depths = {f"{index[s.user] if s.user else OUTPUT}.{s.port}": d for s, d in self.depths.items()}
         return {"device": self.device.name, "clock_mhz": self.clock_mhz, "folds": folds, "depths": depths}
 
     @staticmethod
@@ -107,7 +116,10 @@ class Plan:
         """The inverse of `to_json` for the same graph."""
         nodes = graph.nodes
         folds = {nodes[int(i)]: Fold(**f) for i, f in data["folds"].items()}
-        depths = {nodes[int(i)]: int(d) for i, d in data["depths"].items()}
+        depths = {}
+        for stream, depth in data["depths"].items():
+            user, port = stream.split(".")
+            depths[Sink(None if user == OUTPUT else nodes[int(user)], int(port))] = int(depth)
         return Plan(graph, device(data["device"]), data["clock_mhz"], folds, depths)
 
 

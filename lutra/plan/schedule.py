@@ -7,50 +7,72 @@ stage's times follow from its arrivals by running maxima (`Unit.times`), and a p
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from lutra.ir import Array
+from lutra.plan.pipeline import Feed, Pipeline
 from lutra.plan.stages import Stage
 
 SETTLING = 32  # frames within which every stage repeats its schedule
 
 
-def words(stage: Stage) -> tuple[int, int]:
-    """Words a frame of a stage's two streams."""
-    before, after = stage.lanes
-    return stage.x.size // before, stage.unit.infer(stage.x).size // after
+class Times(NamedTuple):
+    """When the words of each of a stage's inputs come and are taken, and when those of its outputs are there."""
+
+    came: tuple[Array, ...]
+    taken: tuple[Array, ...]
+    there: Array
 
 
-def at_once(stage: Stage) -> Array:
-    """Arrivals of one frame that is offered at a word a cycle."""
-    return np.arange(words(stage)[0], dtype=np.int64)
+def at_once(pipe: Pipeline) -> tuple[Array, ...]:
+    """Arrivals of one frame that is offered at a word a cycle at each input."""
+    return tuple(np.arange(n, dtype=np.int64) for n in pipe.in_words)
 
 
-def latency(pipe: Sequence[Stage]) -> int:
-    """Cycles from taking the first input word to the last output word's being there: one frame, offered at a word a
-    cycle to an empty pipeline whose output never stalls.
+def flow(pipe: Pipeline, arrivals: Sequence[Array], interval: int | None = None) -> list[Times]:
+    """The times of each stage, every one running as soon as it can: for one frame, or for one of a steady state with a
+    frame every `interval` cycles (see `steady`). arrivals: of each input's words.
     """
-    taken, times = pipe[0].times(at_once(pipe[0]))
-    for stage in pipe[1:]:
-        _, times = stage.times(times)
-    return int(times[-1] - taken[0])
+    done: list[Times] = []
+    for stage, feeds in zip(pipe.stages, pipe.feeds, strict=True):
+        came = tuple(words_of(done, arrivals, f) for f in feeds)
+        taken, there = stage.times(came) if interval is None else steady(stage, came, interval)
+        done.append(Times(came, taken, there))
+    return done
 
 
-def steady(stage: Stage, arrivals: Array, interval: int, release: Array | None = None) -> tuple[Array, Array]:
+def words_of(done: Sequence[Times], arrivals: Sequence[Array], feed: Feed) -> Array:
+    """When the words of a stream are there."""
+    return arrivals[feed.port] if feed.stage is None else done[feed.stage].there
+
+
+def latency(pipe: Pipeline) -> int:
+    """Cycles from taking the first input word to the last output word's being there: one frame, offered at a word a
+    cycle at each input of an empty pipeline whose outputs never stall.
+    """
+    done = flow(pipe, at_once(pipe))
+    first = min(int(done[stage].taken[port][0]) for stage, port in pipe.inputs)
+    return max(int(done[f.stage].there[-1]) for f in pipe.outputs if f.stage is not None) - first
+
+
+def steady(
+    stage: Stage, arrivals: tuple[Array, ...], interval: int, release: Array | None = None
+) -> tuple[tuple[Array, ...], Array]:
     """When a stage takes each input word of a frame and has each output word, when every frame arrives `interval`
     cycles after the one before and all have gone on for ever.
 
-    arrivals: (words,) of one frame, spanning less than an interval. release: see `Unit.times`, of one frame.
+    arrivals: of the words of one frame of each input. release: see `Unit.times`, of one frame.
     """
     assert stage.cycles <= interval, (stage.name, stage.cycles, interval)
     frames = 3
     while frames <= SETTLING:
         start = interval * np.arange(frames)[:, None]
         bound = None if release is None else (release + start).ravel()
-        taken, there = stage.times((arrivals + start).ravel(), bound)
-        taken, there = taken.reshape(frames, -1) - start, there.reshape(frames, -1) - start
-        if np.array_equal(there[-1], there[-2]) and np.array_equal(taken[-1], taken[-2]):
-            return taken[-1], there[-1]
+        taken, there = stage.times(tuple((a + start).ravel() for a in arrivals), bound)
+        ends = [(t.reshape(frames, -1) - start) for t in (*taken, there)]
+        if all(np.array_equal(e[-1], e[-2]) for e in ends):
+            return tuple(e[-1] for e in ends[:-1]), ends[-1][-1]
         frames *= 2
     raise AssertionError(f"{stage.name} does not settle in {SETTLING} frames")

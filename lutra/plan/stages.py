@@ -1,73 +1,87 @@
-"""The stages of a planned pipeline: its units, and the FIFOs and width converters between them, in order.
-
-One list that costs, schedule and hardware are all made from, so that they cannot disagree.
-"""
+"""A stage: a unit, a join, a fork, a FIFO or a width converter in place, and what it answers."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lutra.ir import Array, Graph, Node, Tensor
-from lutra.ops.base import Cost, Fold, Unit
-from lutra.ops.fifo.op import Fifo
-from lutra.ops.width.op import Width
-from lutra.plan.names import layer_names, pipeline, unit_of
+from lutra.hw.netlist import Block
+from lutra.ir import Array, Node, Tensor
+from lutra.ops.base import Cost, Fold, Join, Unit
+from lutra.ops.fork.op import Fork
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A unit in place: `x` is what it reads; `node` is the graph's node, or the one whose stream it carries on."""
+    """Hardware in place: `xs` is what it reads; `node` is the graph's node, or the one whose stream it carries on."""
 
     name: str
     node: Node
-    unit: Unit
+    unit: Unit | Join
     fold: Fold
-    x: Tensor
+    xs: tuple[Tensor, ...]
 
     @property
-    def lanes(self) -> tuple[int, int]:
-        """Elements in a word of its two streams."""
-        return self.unit.lanes(self.fold, self.x)
+    def out(self) -> Tensor:
+        """What each of its output streams carries."""
+        return self.unit.infer(*self.xs)
+
+    @property
+    def sinks(self) -> int:
+        """How many output streams it has."""
+        return self.unit.sinks if isinstance(self.unit, Fork) else 1
+
+    @property
+    def lanes(self) -> tuple[tuple[int, ...], int]:
+        """Elements in a word of each stream that it reads, and of those that it gives."""
+        if isinstance(self.unit, Join):
+            return self.unit.lanes(self.fold, self.xs)
+        taken, given = self.unit.lanes(self.fold, self.xs[0])
+        return (taken,), given
+
+    @property
+    def words(self) -> tuple[tuple[int, ...], int]:
+        """Words a frame of each stream that it reads, and of those that it gives."""
+        taken, given = self.lanes
+        assert all(x.size % n == 0 for x, n in zip(self.xs, taken, strict=True)), self
+        return tuple(x.size // n for x, n in zip(self.xs, taken, strict=True)), self.out.size // given
 
     @property
     def cycles(self) -> int:
         """Cycles between frames in steady state."""
-        return self.unit.cycles(self.fold, self.x)
+        if isinstance(self.unit, Join):
+            return self.unit.cycles(self.fold, self.xs)
+        return self.unit.cycles(self.fold, self.xs[0])
+
+    @property
+    def block(self) -> Block:
+        """The hardware, as data."""
+        if isinstance(self.unit, Join):
+            return self.unit.block(self.fold, self.xs)
+        return self.unit.block(self.fold, self.xs[0])
 
     def cost(self, family: str) -> Cost:
         """Its resources on a family."""
-        return self.unit.cost(self.fold, self.x, family)
+        if isinstance(self.unit, Join):
+            return self.unit.cost(self.fold, self.xs, family)
+        return self.unit.cost(self.fold, self.xs[0], family)
 
-    def times(self, arrivals: Array, release: Array | None = None) -> tuple[Array, Array]:
-        """See `Unit.times`."""
-        return self.unit.times(self.fold, self.x, arrivals, release)
-
-
-def stages(graph: Graph, folds: Mapping[Node, Fold], depths: Mapping[Node, int]) -> tuple[Stage, ...]:
-    """Unit, then a FIFO where its stream's depth is not 0 and a width converter where the next unit's lanes differ.
-
-    `depths` is keyed by the node whose result the stream carries; what it lacks has depth 0.
-    """
-    placed = unit_stages(graph, folds)
-    pairs = zip(placed, (*placed[1:], None), strict=True)
-    return tuple(s for a, b in pairs for s in (a, *(stream(a, b, depths.get(a.node, 0)) if b else ())))
+    def times(self, arrivals: tuple[Array, ...], release: Array | None = None) -> tuple[tuple[Array, ...], Array]:
+        """When it takes each word of each input and each output word is there; see `Unit.times`."""
+        if isinstance(self.unit, Join):
+            return self.unit.times(self.fold, self.xs, arrivals, release)
+        taken, there = self.unit.times(self.fold, self.xs[0], arrivals[0], release)
+        return (taken,), there
 
 
-def unit_stages(graph: Graph, folds: Mapping[Node, Fold]) -> tuple[Stage, ...]:
-    """The units alone."""
-    names = layer_names(graph)
-    return tuple(Stage(names[n], n, unit_of(n), folds[n], n.args[0].out) for n in pipeline(graph))
+def placed(name: str, node: Node, fold: Fold) -> Stage:
+    """The stage of a node with hardware under a fold."""
+    assert isinstance(node.op, Unit | Join), node.op
+    return Stage(name, node, node.op, fold, tuple(a.out for a in node.args))
 
 
-def stream(source: Stage, sink: Stage, depth: int) -> tuple[Stage, ...]:
-    """What stands between two units: a FIFO if `depth`, a width converter if their lanes differ.
-
-    The FIFO is on the side of the wider words: the converter moves a word a cycle on the other side, so that nothing
-    ever needs to wait there.
-    """
-    node, lanes, wanted = source.node, source.lanes[1], sink.lanes[0]
-    wide = max(lanes, wanted)
-    fifo = Stage(f"{source.name}_fifo", node, Fifo(depth), Fold(wide, wide), node.out) if depth else None
-    width = Stage(f"{source.name}_width", node, Width(), Fold(wanted, lanes), node.out) if lanes != wanted else None
-    return tuple(s for s in ((width, fifo) if lanes < wanted else (fifo, width)) if s)
+def folds_of(node: Node) -> tuple[Fold, ...]:
+    """Every legal fold of a node with hardware, cheapest first."""
+    if isinstance(node.op, Join):
+        return node.op.folds(tuple(a.out for a in node.args))
+    assert isinstance(node.op, Unit), node.op
+    return node.op.folds(node.args[0].out)

@@ -7,6 +7,7 @@ from dataclasses import fields
 
 from lutra.ir import Constant
 from lutra.ops.base import Cost
+from lutra.ops.fifo.op import Fifo
 from lutra.plan.devices import Device as Chip
 from lutra.plan.plan import Plan
 from lutra.plan.stages import Stage
@@ -87,18 +88,18 @@ def _throughput(plan: Plan, target: str, measured: tuple[int, int] | None) -> Th
 
 
 def _layer(plan: Plan, stage: Stage, synthesised: Cost | None) -> Layer:
-    out = stage.unit.infer(stage.x)
+    x, out = stage.xs[0], stage.out
     constants = _constants(stage)
-    memories = stage.unit.block(stage.fold, stage.x).memories.values()
+    memories = stage.block.memories.values()
     return Layer(
         name=stage.name,
         operation=stage.unit.kind,
         source=stage.node.loc,
-        in_shape=stage.x.shape,
+        in_shape=x.shape,
         out_shape=out.shape,
-        in_bits=stage.x.range.bits,
+        in_bits=x.range.bits,
         out_bits=out.range.bits,
-        in_range=str(stage.x.range),
+        in_range=str(x.range),
         out_range=str(out.range),
         weights=sum(c.array.size for c in constants),
         weight_bits=max((c.range.bits for c in constants), default=0),
@@ -108,7 +109,7 @@ def _layer(plan: Plan, stage: Stage, synthesised: Cost | None) -> Layer:
         cycles=plan.cycles[stage.name],
         share=plan.cycles[stage.name] / plan.interval,
         stream_bits=stage.lanes[1] * out.range.bits,
-        stream_depth=plan.depths.get(stage.node, 0) if stage.unit is stage.node.op else 0,
+        stream_depth=stage.unit.depth if isinstance(stage.unit, Fifo) else 0,
         estimated=_resources(plan.costs[stage.name]),
         synthesised=_resources(synthesised) if synthesised else None,
     )

@@ -168,12 +168,12 @@ def test_a_tensor_made_twice():
 
 
 def test_inputs_and_outputs():
-    two = [info("x", (1, 4)), info("x2", (1, 4))]
-    assert "2 inputs ('x', 'x2'); this version takes one" in refused(model([node("Add", ("x", "x2"))], inputs=two))
+    twice = [info("x", (1, 4)), info("x", (1, 4))]
+    assert refused(model([node("Relu", ("x",))], inputs=twice)).startswith("input 'x': it is declared twice")
     none = helper.make_model(helper.make_graph([node("Relu", ("w",))], "g", [], [info("y", None)], [const("w", [1])]))
     assert "the model has no input" in refused(none)
     free = model([node("Relu", ("w",))], [const("w", [1.0])])
-    assert "output 'y': it does not depend on the model's input" in refused(free)
+    assert "output 'y': it does not depend on any input" in refused(free)
     assert "not a tensor of numbers" in refused(model([node("Relu", ("x",))], inputs=[info("x", (1, 4), 8)]))
     assert "its shape is not declared" in refused(model([node("Relu", ("x",))], inputs=[info("x", None)]))
     assert "it has no axes" in refused(model([node("Relu", ("x",))], inputs=[info("x", ())]))
@@ -212,22 +212,37 @@ def test_huge_results():
 
 
 def test_unsupported_operators_are_all_named_at_the_first():
-    nodes = [node("Relu", ("x",), ("a",)), node("GRU", ("a", "w", "w"), ("b",)), node("Resize", ("b",), ("c",)),
+    nodes = [node("Relu", ("x",), ("a",)), node("GRU", ("a", "w", "w"), ("b",)),
+             node("FloatQuant", ("b",), ("c",), domain=Q),
              node("GRU", ("c", "w", "w"), ("d",)), node("Mystery", ("d",), domain="my.domain")]
     text = refused(model(nodes, [const("w", [1.0])]))
     assert text.startswith("GRU 'my_gru' (node 2 of 5): "
-                           "GRU, Resize and Mystery of domain 'my.domain' are not supported")
-    assert "Resize is planned for a later version" in text
+                           "GRU, FloatQuant and Mystery of domain 'my.domain' are not supported")
+    assert "instead of FloatQuant use Quant with an integer format" in text
     alone = refused(model([node("Mystery", ("x",))]))
-    assert "Mystery is not supported (supported are Quant," in alone
+    assert "Mystery is not supported (supported are QONNX's and ONNX's quantisers" in alone
 
 
-def test_branches_that_meet():
-    nodes = [node("Relu", ("x",), ("a",)), node("Add", ("x", "a"))]
-    assert "Add of two branches of the network is not supported" in refused(model(nodes))
+@pytest.mark.parametrize("op", ["Div", "Max", "Min", "MatMul", "Pow"])
+def test_branches_that_cannot_meet(op):
+    nodes = [node("Relu", ("x",), ("a",)), node(op, ("x", "a"))]
+    text = refused(model(nodes))
+    assert f"{op} of two branches of the network is not supported (only sums, differences, products" in text
 
 
-@pytest.mark.parametrize("op, inputs", [("Exp", ("x",)), ("Slice", ("x", "w", "w"))])
+def test_branches_that_do_not_fit():
+    two = [info("x", (1, 4)), info("z", (1, 3)), info("t", (2, 4)), info("u", (1, 4, 1))]
+    add = [node("Add", ("x", "z"))]
+    assert "shape (4,) and (3,) (without batch axis) do not fit each other" in refused(model(add, inputs=two))
+    assert "batches of (1,) and (2,) frames meet" in refused(model([node("Mul", ("x", "t"))], inputs=two))
+    assert "shape (1, 4) and (1, 4, 1) meet" in refused(model([node("Mul", ("x", "u"))], inputs=two))
+    assert "cannot be joined along axis 0" in refused(model([node("Concat", ("x", "u"), axis=1)], inputs=two))
+    constant = model([node("Concat", ("x", "c"), axis=1)], [const("c", [[1.0]])])
+    assert "input 2 of Concat is a constant" in refused(constant)
+    assert "axis 0 is the batch axis" in refused(model([node("Concat", ("x", "x"), axis=0)]))
+
+
+@pytest.mark.parametrize("op, inputs", [("Where", ("x", "w", "w")), ("Expand", ("x", "w"))])
 def test_operators_for_constants_only(op, inputs):
     bad = model([node(op, inputs)], [const("w", [1], np.int64)])
     assert f"{op} of the network's data is not supported" in refused(bad)

@@ -1,84 +1,99 @@
-"""The folding solver against brute force on small random chains."""
+"""The folding solver against brute force on small random graphs: chains, branches, joins that tie their lanes."""
 
-from itertools import pairwise, product
+from itertools import product
 
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lutra.ops.base import Fold
-from lutra.plan.candidates import RESOURCES, Chain, Joint, Layer
+from lutra.plan.candidates import RESOURCES, Joint, Layer, Network
 from lutra.plan.goals import _fastest_within
-from lutra.plan.solve import cheapest, measure, within
+from lutra.plan.search import measure
+from lutra.plan.solve import cheapest, within
 
 PRICES = np.array([1.0, 0.1, 3.0, 2.0])
 
 
+def layer(rng, reads, most):
+    """Candidates that read so many streams; those of a join mostly with one number of lanes for all of them."""
+    n = int(rng.integers(1, most))
+    lanes = rng.choice([1, 2, 4], (n, reads + 1))
+    if reads > 1 and rng.integers(0, 3):
+        lanes[:] = lanes[:, :1]
+    costs = rng.integers(0, 20, (n, len(RESOURCES))).astype(float)
+    return Layer((Fold(),) * n, lanes, rng.integers(1, 9, n), costs)
+
+
+def joint(rng, layers, source, sink, port):
+    before, after = layers[source].values[-1], layers[sink].values[port]
+    differ = before[:, None] != after[None, :]
+    costs = rng.integers(0, 10, (*differ.shape, len(RESOURCES))) * differ[..., None]
+    return Joint(source, sink, port, rng.integers(1, 9, differ.shape) * differ, costs.astype(float))
+
+
 @st.composite
-def chains(draw):
+def networks(draw):
+    """Each layer reads the one before it, and some an earlier one too (the same one twice among them)."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
-    layers = []
-    for _ in range(draw(st.integers(1, 4))):
-        n = draw(st.integers(1, 6))
-        lanes = rng.choice([1, 2, 4], (n, 2))
-        folds = tuple(Fold(pe=int(b), simd=int(a)) for a, b in lanes)
-        costs = rng.integers(0, 20, (n, len(RESOURCES))).astype(float)
-        layers.append(Layer(folds, lanes, rng.integers(1, 9, n), costs))
-    joints = []
-    for a, b in pairwise(layers):
-        differ = a.outputs[:, None] != b.inputs[None, :]
-        costs = rng.integers(0, 10, (*differ.shape, len(RESOURCES))) * differ[..., None]
-        joints.append(Joint(rng.integers(1, 9, differ.shape) * differ, costs.astype(float)))
-    return Chain((), tuple(layers), tuple(joints))
+    count, branches = draw(st.integers(1, 5)), draw(st.booleans())
+    layers, feeds = [], []
+    for k in range(count):
+        joins = branches and k > 0 and rng.integers(0, 2)
+        feeds.append([k - 1, *rng.integers(0, k, rng.integers(1, 3))] if joins else [k - 1] if k else [])
+        layers.append(layer(rng, max(len(feeds[-1]), int(rng.integers(0, 2)) if not k else 1), 7 if count < 5 else 4))
+    joints = [joint(rng, layers, int(n), k, port) for k, some in enumerate(feeds) for port, n in enumerate(some)]
+    return Network((), tuple(layers), tuple(joints))
 
 
-def interval_of(chain, picks):
-    cycles = [int(layer.cycles[p]) for layer, p in zip(chain.layers, picks, strict=True)]
-    for i, joint in enumerate(chain.joints):
-        before, after = chain.layers[i], chain.layers[i + 1]
-        cycles.append(int(joint.cycles[before.places[1][picks[i]], after.places[0][picks[i + 1]]]))
+def interval_of(net, picks):
+    cycles = [int(layer.cycles[p]) for layer, p in zip(net.layers, picks, strict=True)]
+    for j in net.joints:
+        before, after = net.layers[j.source].places[picks[j.source]], net.layers[j.sink].places[picks[j.sink]]
+        cycles.append(int(j.cycles[before[-1], after[j.port]]))
     return max(cycles)
 
 
-def every(chain):
-    return [(interval_of(chain, p), measure(chain, p)) for p in product(*(range(len(x.folds)) for x in chain.layers))]
+def every(net):
+    return [(interval_of(net, p), measure(net, p)) for p in product(*(range(len(x.folds)) for x in net.layers))]
 
 
 @settings(max_examples=300, deadline=None)
-@given(chains(), st.integers(1, 9))
-def test_cheapest_is_the_cheapest_of_all(chain, interval):
-    prices = [float(PRICES @ c.cost) for cycles, c in every(chain) if cycles <= interval]
-    found = cheapest(chain, interval, PRICES)
+@given(networks(), st.integers(1, 9))
+def test_cheapest_is_the_cheapest_of_all(net, interval):
+    prices = [float(PRICES @ c.cost) for cycles, c in every(net) if cycles <= interval]
+    found = cheapest(net, interval, PRICES)
     assert (found is None) == (not prices)
     if found is not None:
-        assert interval_of(chain, found.picks) <= interval
+        assert interval_of(net, found.picks) <= interval
         assert np.isclose(PRICES @ found.cost, min(prices))
-        assert np.array_equal(found.cost, measure(chain, found.picks).cost)
+        assert np.array_equal(found.cost, measure(net, found.picks).cost)
 
 
 @settings(max_examples=300, deadline=None)
-@given(chains(), st.integers(1, 9), st.lists(st.integers(0, 60), min_size=4, max_size=4))
-def test_within_finds_a_choice_exactly_where_one_fits(chain, interval, limits):
+@given(networks(), st.integers(1, 9), st.lists(st.integers(0, 60), min_size=4, max_size=4))
+def test_within_finds_a_choice_exactly_where_one_fits(net, interval, limits):
     limits = np.array(limits, dtype=float)
-    fitting = [c for cycles, c in every(chain) if cycles <= interval and c.fits(limits)]
-    found = within(chain, interval, PRICES, limits)
+    fitting = [c for cycles, c in every(net) if cycles <= interval and c.fits(limits)]
+    found = within(net, interval, PRICES, limits)
     assert (found is None) == (not fitting)
     if found is not None:
         assert found.fits(limits)
-        assert interval_of(chain, found.picks) <= interval
+        assert interval_of(net, found.picks) <= interval
 
 
 @settings(max_examples=200, deadline=None)
-@given(chains(), st.lists(st.integers(0, 60), min_size=4, max_size=4))
-def test_bisection_finds_the_shortest_interval_that_fits(chain, limits):
+@given(networks(), st.lists(st.integers(0, 60), min_size=4, max_size=4))
+def test_bisection_finds_the_shortest_interval_that_fits(net, limits):
     limits = np.array(limits, dtype=float)
-    fitting = [cycles for cycles, c in every(chain) if c.fits(limits)]
-    index, found = _fastest_within(chain, PRICES, limits)
+    fitting = [cycles for cycles, c in every(net) if c.fits(limits)]
+    index, found = _fastest_within(net, PRICES, limits)
     assert (found is None) == (not fitting)
     if found is not None:
-        assert interval_of(chain, found.picks) == chain.intervals[index] == min(fitting)
+        assert interval_of(net, found.picks) == net.intervals[index] == min(fitting)
 
 
-@given(chains())
-def test_intervals_hold_every_interval_that_exists(chain):
-    assert {cycles for cycles, _ in every(chain)} <= set(chain.intervals.tolist())
+@settings(deadline=None)
+@given(networks())
+def test_intervals_hold_every_interval_that_exists(net):
+    assert {cycles for cycles, _ in every(net)} <= set(net.intervals.tolist())

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from lutra.errors import LutraError
 from lutra.ir import Constant, Graph, Input, Node, Range, Tensor
 from lutra.ops import Fold
 from lutra.ops.matmul.op import MatMul
 from lutra.ops.reshape.op import Reshape
 from lutra.ops.threshold.op import Threshold
 from lutra.plan.assemble import assemble
+from lutra.plan.names import Sink
 from lutra.sim.reference import Runner
 from lutra.sim.rtl import RtlModel, from_words, to_words
 from lutra.tools.cache import Cache
@@ -32,8 +32,8 @@ def design():
 
 def test_what_stands_between(design):
     graph, folds = design
-    first, bits, _ = folds
-    netlist = assemble(graph, folds, {first: 3, bits: 2})
+    _, bits, last = folds
+    netlist = assemble(graph, folds, {Sink(bits, 0): 3, Sink(last, 0): 2})
     assert [i.name for i in netlist.instances] == [
         "u0_matmul", "u1_fifo", "u2_width", "u3_threshold", "u4_width", "u5_fifo", "u6_matmul"]
     assert [s.name for s in netlist.streams] == [f"s{k}" for k in range(8)]
@@ -52,7 +52,7 @@ def test_no_fifo_where_no_depth_is_given(design):
 @pytest.mark.parametrize("depth, stalls", [(0, 0.0), (0, 0.4), (4, 0.4)])
 def test_the_rtl_is_the_graph(design, cache, depth, stalls):
     graph, folds = design
-    netlist = assemble(graph, folds, {n: depth for n in folds if depth and n is not graph.outputs[0]})
+    netlist = assemble(graph, folds, {Sink(n, 0): depth for n in list(folds)[1:] if depth})
     x = np.random.default_rng(2).integers(0, 8, (50, 2, 6))
     run = RtlModel.build(netlist, Cache(cache)).run(to_words(x.reshape(-1, 3), 3), stalls=stalls, seed=4)
     out = graph.outputs[0].out
@@ -69,8 +69,11 @@ def test_a_graph_without_units_is_a_fifo(cache):
     assert np.array_equal(RtlModel.build(netlist, Cache(cache)).run(words).words, words)
 
 
-def test_a_fork_is_an_error():
+def test_a_value_with_two_users_is_forked():
     x = Node(Input("x", Tensor((4,), Range(0, 3))))
     a, b = (Node(MatMul(weights(2, 4, k)), (x,)) for k in (0, 1))
-    with pytest.raises(LutraError, match="outputs"):
-        assemble(Graph((x,), (a, b)), {a: Fold(), b: Fold()}, {})
+    netlist = assemble(Graph((x,), (a, b)), {a: Fold(1, 4), b: Fold(1, 2)}, {Sink(b, 0): 2})
+    assert [i.name for i in netlist.instances] == ["u0_fork", "u1_fifo", "u2_width", "u3_matmul", "u4_matmul"]
+    fork, fifo, _, first, _ = netlist.instances
+    assert first.inputs + fifo.inputs == fork.outputs
+    assert [(e.words, netlist.width(e.stream)) for e in netlist.outputs] == [(2, a.out.range.bits)] * 2

@@ -4,51 +4,12 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
+from onnx_models import LAST, RNG, Q, W, const, evaluate, frames, model, node, reference
 from scipy.special import log_softmax, softmax
 
 from lutra.front import load
 from lutra.ir import Range
 from lutra.ops import source as src
-
-Q, LAST = "qonnx.custom_op.general", "qonnx.custom_op.channels_last"
-RNG = np.random.default_rng(0)
-W = RNG.integers(-3, 4, (4, 3)).astype(np.float32)
-
-
-def const(name, values, dtype=None):
-    values = np.asarray(values)
-    kind = dtype or (np.int64 if values.dtype.kind in "iu" else np.bool_ if values.dtype.kind == "b" else np.float32)
-    return numpy_helper.from_array(values.astype(kind), name)
-
-
-def model(nodes, constants, shape, opset, outputs=("y",)):
-    inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)]
-    outs = [helper.make_tensor_value_info(o, TensorProto.FLOAT, None) for o in outputs]
-    graph = helper.make_graph(nodes, "g", inputs, outs, [const(k, v) for k, v in constants.items()])
-    ids = [helper.make_opsetid("", opset), helper.make_opsetid(Q, 1), helper.make_opsetid(LAST, 1)]
-    return helper.make_model(graph, opset_imports=ids)
-
-
-def node(op, inputs, outputs="y", **attrs):
-    return helper.make_node(op, inputs.split(","), outputs.split(","), **attrs)
-
-
-def evaluate(loaded, x):
-    return loaded.graph.evaluate(x)[loaded.graph.outputs[0]]
-
-
-def frames(shape, count):
-    """Quarters, so that single precision is exact for the sums here."""
-    return (np.random.default_rng(1).integers(-12, 13, (count, *shape)) / 4).astype(np.float32)
-
-
-def reference(proto, x):
-    """By the onnx package, whose BatchNormalization is right from opset 15 on; what it says here is the same before."""
-    newer = type(proto).FromString(proto.SerializeToString())
-    if any(n.op_type == "BatchNormalization" for n in newer.graph.node):
-        newer.opset_import[0].version = 15
-    return ReferenceEvaluator(newer).run(None, {"x": x})[0]
-
 
 CASES = [  # operator, inputs, attributes, constants, frame shape, opsets
     ("Add", "x,c", {}, {"c": W[:, 0]}, (3, 4), (7, 14)),
@@ -287,6 +248,7 @@ def test_annotation(kind, expected):
     (TensorProto.FLOAT, [0.5, -3.25]), (TensorProto.INT8, [-128, 127]), (TensorProto.UINT8, [0, 255]),
     (TensorProto.INT64, [-(2**40), 2**40]), (TensorProto.UINT64, [1, 2**40]), (TensorProto.UINT32, [1, 2**32 - 1]),
     (TensorProto.INT16, [-300, 300]), (TensorProto.BOOL, [1, 0]),
+    (TensorProto.INT4, [-8, 7]), (TensorProto.UINT4, [15, 1]), (TensorProto.INT2, [-2, 1]), (TensorProto.UINT2, [3, 2]),
 ])
 @pytest.mark.parametrize("raw", [False, True])
 def test_stored_types(kind, values, raw):

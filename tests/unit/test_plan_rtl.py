@@ -66,7 +66,7 @@ def test_interval_and_latency_are_the_rtl_s(plans, cache):
     designs = [assemble(p.graph, p.folds, p.depths, f"d{k}") for k, p in enumerate(plans)]
     x = plans[0].graph.inputs[0].out
     codes = np.random.default_rng(0).integers(0, x.range.levels, (FRAMES, x.size))
-    lanes = [p.stages[0].lanes[0] for p in plans]
+    lanes = [d.width(d.inputs[0].stream) // x.range.bits for d in designs]
     stimuli = [Stimulus(to_words(codes.reshape(-1, n), x.range.bits)) for n in lanes]
     assert any(p.depths for p in plans)
     runs = RtlModel.build_many(designs, Cache(cache), fast=False).run_many(stimuli)

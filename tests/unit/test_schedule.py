@@ -10,8 +10,9 @@ from lutra.ir import Graph, Input, Node, Range, Tensor
 from lutra.ops.base import Cost, Fold, Loop, Unit
 from lutra.ops.fifo.op import Fifo
 from lutra.plan.depths import stream_depths
+from lutra.plan.pipeline import connect
 from lutra.plan.schedule import latency, steady
-from lutra.plan.stages import stages
+from lutra.plan.stages import placed
 
 
 @dataclass(frozen=True)
@@ -101,9 +102,9 @@ class Running:
 
 def simulate(graph, depths, frames):
     """Cycle in which each frame's last word leaves the pipeline whose FIFOs have these depths, and the first taken."""
-    pipe = stages(graph, {n: Fold() for n in graph.nodes if isinstance(n.op, Unit)}, depths)
+    pipe = connect(graph, {n: Fold() for n in graph.nodes if isinstance(n.op, Unit)}, depths).stages
     parts = [_part(s) for s in pipe]
-    words = pipe[0].x.size
+    words = pipe[0].xs[0].size
     ends, left, now, first = [], 0, 0, None
     while left < words * frames:
         left, first = _cycle(parts, now, left, first)
@@ -123,8 +124,8 @@ class Stretch:
 
 def _part(stage):
     if isinstance(stage.unit, Fifo):
-        return Stretch(stage.unit.depth, stage.unit.loop(stage.fold, stage.x).latency)
-    loop = stage.unit.loop(stage.fold, stage.x)
+        return Stretch(stage.unit.depth, stage.unit.loop(stage.fold, stage.xs[0]).latency)
+    loop = stage.unit.loop(stage.fold, stage.xs[0])
     part = Running(loop, 2 if np.any(np.diff(np.append(loop.writes, loop.slots + loop.writes[0])) == 1) else 1)
     part.pipe = [False] * (loop.latency - 1)
     return part
@@ -199,7 +200,7 @@ def test_without_the_depths_the_interval_is_longer(name):
 def test_latency_is_the_first_frames(name):
     g, folds, depths = planned(name)
     ends, first = simulate(g, depths, frames=1)
-    assert ends[0] - first == latency(stages(g, folds, depths))
+    assert ends[0] - first == latency(connect(g, folds, depths))
 
 
 def test_a_stream_of_matching_rates_needs_no_fifo():
@@ -208,7 +209,6 @@ def test_a_stream_of_matching_rates_needs_no_fifo():
 
 def test_steady_state_of_a_unit_that_lags():
     g = graph(late(4, 10), size=4)
-    (stage,) = stages(g, {n: Fold() for n in g.nodes[1:]}, {})
-    taken, there = steady(stage, np.array([0, 3, 6, 9]), 10)
+    (taken,), there = steady(placed("toy", g.nodes[1], Fold()), (np.array([0, 3, 6, 9]),), 10)
     assert taken.tolist() == [6, 7, 8, 9]  # never waits any more: ten slots in ten cycles
     assert there.tolist() == [14, 15, 16, 17]

@@ -1,0 +1,1 @@
+"""Fork: one stream to several."""

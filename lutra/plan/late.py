@@ -1,0 +1,167 @@
+"""What the latency of a single frame needs of the depths of streams.
+
+First every stage runs as soon as its words are there. Then, from the outputs to the inputs, each one runs as late as
+the room in its streams makes it (a word comes into a FIFO of depth d when the d-th word before it has gone, into no
+FIFO when the one before it has), and the least room is sought with which every word is still there when its reader
+takes it. That is a schedule for finite streams. Behind a fork the latest room decides when a word may come, and the
+earliest reader when it must.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from lutra.ir import Array
+from lutra.ops.fifo.op import Fifo
+from lutra.ops.fork.op import Fork
+from lutra.ops.width.op import Width
+from lutra.plan.names import Sink
+from lutra.plan.pipeline import SMALLEST, Pipeline
+from lutra.plan.schedule import Times, at_once, flow
+
+NEVER = -(2**62)  # before every cycle
+
+
+def demanded(pipe: Pipeline, least: Mapping[Sink, int]) -> dict[Sink, int]:
+    """The least depths, none below `least`, those of the pipeline's own FIFOs, with which a single frame that is
+    offered at once has the latency of unbounded streams.
+    """
+    late = _Late(pipe, least, flow(pipe, at_once(pipe)))
+    for k in reversed(range(len(pipe.stages))):
+        if not isinstance(pipe.stages[k].unit, Fifo | Width):
+            late.visit(k)
+    return late.depths
+
+
+class _Span(NamedTuple):
+    """When the words of a stage's output may be there, and when they must."""
+
+    release: Array
+    deadline: Array
+
+
+class _Chosen(NamedTuple):
+    """A stage's late schedule: when it takes the words of its inputs; when its own may be and are there."""
+
+    taken: tuple[Array, ...]
+    release: Array
+    there: Array
+
+
+class _Late:
+    """The late schedule as it grows, from the outputs to the inputs."""
+
+    def __init__(self, pipe: Pipeline, least: Mapping[Sink, int], soon: list[Times]) -> None:
+        self.pipe, self.least, self.soon = pipe, least, soon
+        self.depths: dict[Sink, int] = {}
+        self.chosen: dict[int, _Chosen] = {}
+        self.end = max(int(soon[f.stage].there[-1]) for f in pipe.outputs if f.stage is not None)
+        self.behind: dict[int, list[Sink]] = {}
+        for sink, path in pipe.paths.items():
+            if path.source.stage is not None:
+                self.behind.setdefault(path.source.stage, []).append(sink)
+        self.forks = {feeds[0].stage: k for k, feeds in enumerate(pipe.feeds) if isinstance(pipe.stages[k].unit, Fork)}
+
+    def visit(self, k: int) -> None:
+        """Choose the depths behind a stage, and when it takes its words; what is behind it has been visited."""
+        fork = self.forks.get(k)
+        if fork is None:
+            self.chosen[k] = self._choose(k, None)
+            return
+        if self._feeds(k, fork):
+            return
+        self.chosen[fork] = self._choose(fork, self.soon[fork].there)
+        fed = self._feeds(k, fork)
+        assert fed, self.pipe.stages[k]
+
+    def _feeds(self, k: int, fork: int) -> bool:
+        """Whether a stage keeps up with the late schedule of the fork behind it; then its own is chosen. A word stands
+        before the fork when the one before it may stand behind it, as the fork has room for one more.
+        """
+        behind = self.chosen[fork]
+        release = _before(behind.release, 1)
+        taken, there = self._run(k, release)
+        self.chosen[k] = _Chosen(taken, release, there)
+        return bool((there < behind.there).all())
+
+    def _choose(self, k: int, limit: Array | None) -> _Chosen:
+        """The least depths of the streams behind a stage with which its words are there in time for all of them, and
+        not after `limit`.
+        """
+        depths = {sink: self.least.get(sink, 0) for sink in self.behind[k]}
+        while True:
+            spans = {sink: self._span(k, sink, depth) for sink, depth in depths.items()}
+            deadlines = [span.deadline for span in spans.values() if span] + ([] if limit is None else [limit])
+            deadline = np.minimum.reduce(deadlines) if deadlines else None
+            grown = {sink: self._deepen(k, sink, depth, deadline) for sink, depth in depths.items()}
+            if grown == depths:
+                break
+            depths = grown
+        self.depths |= depths
+        release = np.maximum.reduce([span.release for span in spans.values() if span])
+        taken, there = self._run(k, release)
+        return _Chosen(taken, release, there)
+
+    def _deepen(self, k: int, sink: Sink, depth: int, deadline: Array | None) -> int:
+        """The least depth of one stream, from `depth` on, with which the stage's words are there in time."""
+
+        def stands(depth: int) -> bool:
+            span = self._span(k, sink, depth)
+            if span is None:
+                return False
+            _, there = self._run(k, span.release)
+            return bool((there <= span.deadline).all() and (deadline is None or (there <= deadline).all()))
+
+        if stands(depth):
+            return depth
+        low, high = depth, max(SMALLEST, depth + 1)
+        while not stands(high):
+            low, high = high, 2 * high
+        while high - low > 1 and high > SMALLEST:
+            middle = (low + high) // 2
+            low, high = (low, middle) if stands(middle) else (middle, high)
+        return high
+
+    def _span(self, k: int, sink: Sink, depth: int) -> _Span | None:
+        """What a stream with a FIFO of this depth asks of the stage that fills it; None where its width converter then
+        is too late.
+        """
+        path = self.pipe.paths[sink]
+        if path.end is None:
+            words = len(self.soon[k].there)
+            return _Span(np.full(words, NEVER), self.end - np.arange(words)[::-1])
+        stage, port = path.end
+        wanted, delay, width = self.chosen[stage].taken[port], 0, None
+        for at in path.between:
+            unit, fold, xs = self.pipe.stages[at].unit, self.pipe.stages[at].fold, self.pipe.stages[at].xs
+            if isinstance(unit, Fifo):
+                delay = unit.loop(fold, xs[0]).latency
+            else:
+                width = at
+        if width is None:
+            return self._before(k, wanted, depth, delay)
+        (taken,), given = self.pipe.stages[width].lanes
+        up = taken < given
+        inner = self._before(width, wanted, depth * up, delay * up)
+        (taken_late,), there = self._run(width, inner.release)
+        if (there > inner.deadline).any():
+            return None
+        return self._before(k, taken_late, depth * (not up), delay * (not up))
+
+    def _before(self, k: int, wanted: Array, room: int, delay: int) -> _Span:
+        """What a stage may do whose words are wanted then, with this much room behind it and this delay in it."""
+        adjacent = isinstance(self.pipe.stages[k].unit, Fork) or (np.diff(self.soon[k].there) == 1).any()
+        gap = 1 if room or adjacent else 2  # an output register alone is free a cycle later
+        return _Span(_before(wanted, room or 1) + gap, wanted - delay)
+
+    def _run(self, k: int, release: Array) -> tuple[tuple[Array, ...], Array]:
+        return self.pipe.stages[k].times(self.soon[k].came, release)
+
+
+def _before(times: Array, n: int) -> Array:
+    """For each word, the time of the n-th word before it, or never where there is none."""
+    index = np.arange(len(times)) - n
+    return np.where(index < 0, NEVER, times[np.maximum(index, 0)])
