@@ -26,15 +26,13 @@ class InputFormat:
     scale: float
 
 
-def input_end(path: list[Node], given: InputFormat | None) -> tuple[int, InputEnd]:
-    """How many source nodes the host does, and the input's end."""
-    source = path[0].args[0].out if path else None
-    if source is None:
-        raise LutraError("the model has no operators", "model", "give a model with at least one quantised layer")
+def input_end(source: Graph, start: Node, given: InputFormat | None) -> tuple[tuple[Node, ...], InputEnd]:
+    """The source nodes that the host does behind an input of the source, and the input's end."""
+    path = _path(source, start)
     if given is not None:
-        order, shape = _stream_order(path, source.shape)
-        return 0, InputEnd(None, real(given.scale), real(0.0), given.range, Constant(order), shape, source.shape)
-    count = _host_quantises(path)
+        order, shape = _stream_order(path, start.out.shape)
+        return (), InputEnd(None, real(given.scale), real(0.0), given.range, Constant(order), shape, start.out.shape)
+    count = _host_quantises(source, start, path)
     op = path[count - 1].op
     assert isinstance(op, Elementwise)
     tensor = path[count - 1].out
@@ -44,19 +42,34 @@ def input_end(path: list[Node], given: InputFormat | None) -> tuple[int, InputEn
     reach = seed.chain[0].apply(np.array([[-1e300], [1e300]]))
     ends = np.rint((reach - offset) / scale).astype(np.int64)
     step = 2 if isinstance(op, src.BipolarQuant) or (isinstance(op, src.Quant) and op.codes.bipolar) else 1
-    host = ops_graph([(n.op, n.loc) for n in path[:count]], source.shape)
-    return count, InputEnd(host, real(scale), real(offset), Range(int(ends.min()), int(ends.max()), step),
-                           Constant(order), seed.node.out.shape, source.shape)
+    host = ops_graph([(n.op, n.loc) for n in path[:count]], start.out.shape)
+    end = InputEnd(host, real(scale), real(offset), Range(int(ends.min()), int(ends.max()), step), Constant(order),
+                   seed.node.out.shape, start.out.shape)
+    return tuple(path[:count]), end
 
 
-def _host_quantises(path: list[Node]) -> int:
+def _path(source: Graph, start: Node) -> list[Node]:
+    """From an input on, of several readers the first."""
+    path = []
+    while source.users[start]:
+        start = source.users[start][0]
+        path.append(start)
+    return path
+
+
+def _host_quantises(source: Graph, start: Node, path: list[Node]) -> int:
     """How many nodes from the input on end with the model's own input quantiser; LutraError where there is none."""
+    before = start
     for i, node in enumerate(path):
+        if len(source.users[before]) > 1:
+            raise LutraError(f"the model's input feeds {len(source.users[before])} operators before anything quantises "
+                             "it", node.loc, "say what the hardware is fed: input_range=(lo, hi) and input_scale")
         if isinstance(node.op, Elementwise) and node.op.finite:
             return i + 1
         if not isinstance(node.op, (Elementwise, *SHAPED)):
             raise LutraError("nothing quantises the model's input before this operator", node.loc,
                              "say what the hardware is fed: input_range=(lo, hi) and input_scale=what one is worth")
+        before = node
     raise LutraError("nothing in the model is quantised", "model", "export the model with Quant nodes")
 
 
@@ -69,7 +82,8 @@ def _stream_order(path: list[Node], shape: tuple[int, ...]) -> tuple[Array, tupl
         match node.op:
             case Reshape() | src.Permute():
                 index = moved(node.op, index)
-            case src.Conv() | src.MaxPool() | src.Pad() if index.ndim in (2, 3):
+            case src.Conv() | src.ConvTranspose() | src.MaxPool() | src.AveragePool() | src.Pad() if (
+                    index.ndim in (2, 3)):
                 index = np.moveaxis(index, 0, -1)
                 break
             case Elementwise():

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import takewhile
 
 import numpy as np
 
 from lutra.errors import LutraError
-from lutra.ir import Array, Node
+from lutra.ir import Array, Node, Range
 from lutra.ops.source import (
     Add,
     BatchNorm,
@@ -18,6 +19,7 @@ from lutra.ops.source import (
     MultiThreshold,
     Neg,
     Quant,
+    QuantizeLinear,
     RSub,
     Sign,
     Sub,
@@ -25,7 +27,8 @@ from lutra.ops.source import (
     real,
 )
 from lutra.rules.lattice import lattice
-from lutra.rules.solve import WALK, Solved, solve
+from lutra.rules.pairs import Pair, PairSum, solve_pair
+from lutra.rules.solve import WALK, Level, Solved, form, solve, ties
 from lutra.rules.view import Chain, View, apply, channelwise
 
 AFFINE = (Add, BatchNorm, Div, Mul, Neg, RSub, Sub)
@@ -60,28 +63,40 @@ class Integers:
 
 @dataclass(frozen=True)
 class Lowering:
-    """What a lowering step needs to know and leaves behind. `family` decides which form is cheapest."""
+    """What a lowering step needs to know and leaves behind. `family` decides which form is cheapest.
+
+    solved: chains that are hardware already: a value that several operators read is made once.
+    """
 
     family: str
-    proofs: list[Proof]
+    proofs: list[Proof] = field(default_factory=list)
+    solved: dict[tuple[Node, Chain], Node] = field(default_factory=dict)
 
     def settle(self, view: View, loc: str) -> View:
-        """The view with its chain up to the last quantiser made into hardware."""
-        last = max((i for i, op in enumerate(view.chain) if op.finite), default=-1)
-        if last < 0:
-            return view
-        head, rest = view.chain[: last + 1], view.chain[last + 1 :]
-        scale, offset = grid(head[-1])
-        solved = self._solve(view.node, head, scale, offset, loc)
-        return View(solved.node, view.index, (*_affine(scale, offset), *rest))
+        """The view with its chain up to the last quantiser made into hardware: as one function, or, where that is none
+        that hardware has, quantiser by quantiser.
+        """
+        places = [i for i, op in enumerate(view.chain) if op.finite]
+        for last in reversed(places):
+            head, rest = view.chain[: last + 1], view.chain[last + 1 :]
+            scale, offset = grid(head[-1])
+            try:
+                node = self._solve(view.node, head, scale, offset, loc)
+            except LutraError:
+                if last == places[0]:
+                    raise
+                continue  # what the quantiser before it gives is fewer numbers to know the function of
+            after = View(node, view.index, (*affine_chain(scale, offset), *rest))
+            return after if last == places[-1] else self.settle(after, loc)
+        return view
 
     def integers(self, view: View, loc: str, zero: bool) -> Integers:
         """Integers of the view's values. `zero`: 0 is among the values, too (a unit will pad with it)."""
-        view = self.settle(view, loc)
-        found = affine(view.chain, view.node)
+        settled = self.settle(view, loc)
+        found = affine(settled.chain, settled.node)
         if found is not None and not (zero and off_grid(*found)):
-            return Integers(view.node, *found)
-        return self._on_lattice(view, loc, zero)
+            return Integers(settled.node, *found)
+        return self._on_lattice(settled, loc, zero)
 
     def if_integer(self, view: View, loc: str) -> View:
         """The settled view, its pending chain made into hardware too where that is an exact function to integers."""
@@ -92,7 +107,7 @@ class Lowering:
             found = self._on_lattice(view, loc, zero=False)
         except LutraError:
             return view
-        return View(found.node, view.index, _affine(found.scale, found.offset))
+        return View(found.node, view.index, affine_chain(found.scale, found.offset))
 
     def _on_lattice(self, view: View, loc: str, zero: bool) -> Integers:
         given = view.node.out.range
@@ -103,17 +118,32 @@ class Lowering:
         if found is None:
             raise _unquantised(view.node, loc)
         scale, offset = np.array(found.scale), np.array(0.0)
-        solved = self._solve(view.node, view.chain, scale, offset, loc)
-        return Integers(solved.node, scale, offset)
+        return Integers(self._solve(view.node, view.chain, scale, offset, loc), scale, offset)
 
-    def _solve(self, node: Node, chain: Chain, scale: Array, offset: Array, loc: str) -> Solved:
-        def level(real: Array) -> Array:
-            return np.rint((real - offset) / scale).astype(np.int64)
+    def _solve(self, node: Node, chain: Chain, scale: Array, offset: Array, loc: str) -> Node:
+        key = (node, chain)
+        if key not in self.solved:
+            def level(real: Array) -> Array:
+                return np.rint((real - offset) / scale).astype(np.int64)
 
-        solved = solve(node, chain, level, self.family)
-        operations = tuple(op.kind for op in chain)
-        self.proofs.append(Proof(loc, operations, solved.form, solved.checked, solved.walked, solved.ties))
-        return solved
+            found = self._pair(node, chain, level, scale) if isinstance(node.op, Pair) else solve(
+                node, chain, level, self.family)
+            operations = tuple(op.kind for op in chain)
+            self.proofs.append(Proof(loc, operations, found.form, found.checked, found.walked, found.ties))
+            self.solved[key] = found.node
+        return self.solved[key]
+
+    def _pair(self, node: Node, chain: Chain, level: Level, step: Array) -> Solved:
+        """A sum of two streams and what follows it, up to a quantiser: checked for every pair."""
+        (head,) = (op for op in chain[:1] if isinstance(op, PairSum))
+        x = node.out.range.values()[:, None]
+        y = np.broadcast_to(level(apply(chain, x)), (len(x), channelwise(chain, node.out.channels)))
+        sides = [affine(side, arg) for side, arg in zip((head.left, head.right), node.args, strict=True)]
+        behind = affine(tuple(takewhile(lambda op: isinstance(op, AFFINE), chain[1:])), node)
+        assert sides[0] and sides[1] and behind, "both sides are integers when a pair is made"
+        rise = behind[0] / step
+        found = solve_pair(node, head, y, (sides[0][0] * rise, sides[1][0] * rise))
+        return Solved(found, form(found), y.size, True, ties(chain, level, x, y))
 
 
 def _unquantised(node: Node, loc: str) -> LutraError:
@@ -133,6 +163,8 @@ def grid(op: Elementwise) -> tuple[Array, Array]:
             return np.array(1.0), np.array(0.0)
         case Trunc(out_scale=scale, out_zero=zero):
             return scale.array, _unless_whole(zero.array, -zero.array * scale.array)
+        case QuantizeLinear(zero_point=zero, lo=lo, hi=hi):
+            return np.array(1.0), _centre(zero.array, lo, hi)
         case MultiThreshold(out_scale=step, out_bias=bias):
             for unit in (abs(step), abs(step) / 2):
                 if (bias / unit).is_integer():
@@ -141,11 +173,21 @@ def grid(op: Elementwise) -> tuple[Array, Array]:
     raise AssertionError(op)
 
 
+def _centre(zero: Array, lo: int, hi: int) -> Array:
+    """The zero point, where integers counted from it need no more bits than as they are; then 0 is integer 0."""
+    at = np.unique(zero)
+    if at.size > 1 or at[0] != np.rint(at[0]):
+        return np.array(0.0)
+    whole = int(at[0])
+    return np.array(float(whole) if Range(lo - whole, hi - whole).bits <= Range(lo, hi).bits else 0.0)
+
+
 def _unless_whole(zero: Array, offset: Array) -> Array:
     return np.array(0.0) if (zero == np.rint(zero)).all() else offset
 
 
-def _affine(scale: Array, offset: Array) -> Chain:
+def affine_chain(scale: Array, offset: Array) -> Chain:
+    """The operations that make real numbers of integers: scale * integer + offset."""
     return (Mul(real(scale)), Add(real(offset))) if offset.any() else (Mul(real(scale)),)
 
 

@@ -9,25 +9,33 @@ must suit, and what can't be resolved is known by its node.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from lutra.errors import LutraError
-from lutra.ir import REAL, Array, Constant, Graph, Input, Node, Tensor, rewrite
+from lutra.ir import Array, Constant, Graph, Input, Node, Tensor, rewrite
 from lutra.ops import source as src
 from lutra.ops.argmax.op import ArgMax
-from lutra.ops.base import Unit
-from lutra.ops.pad.op import Pad
+from lutra.ops.base import Hardware
 from lutra.ops.rescale.op import Rescale
 from lutra.ops.reshape.op import Reshape
 from lutra.ops.source import Elementwise, real
 from lutra.rules.ends import InputEnd, OutputEnd
 from lutra.rules.entry import InputFormat, input_end, moved, ops_graph
 from lutra.rules.integers import Lowering, Proof, affine
-from lutra.rules.linear import image, lower_conv, lower_matmul, lower_maxpool, plane
-from lutra.rules.simplify import RULES
-from lutra.rules.view import View, reshaped
+from lutra.rules.joins import lower_concat, lower_pairwise
+from lutra.rules.linear import lower_conv, lower_matmul, lower_transposed
+from lutra.rules.order import cut, upsampled
+from lutra.rules.pairs import Pair
+from lutra.rules.simplify import RULES, merged
+from lutra.rules.spatial import lower_average, lower_maxpool, lower_pad
+from lutra.rules.view import Chain, View
+
+Given = InputFormat | Mapping[str, InputFormat] | None
+Views = dict[Node, View]
+HARD = (src.MatMul, src.Conv, src.ConvTranspose, src.MaxPool, src.AveragePool)  # never left to the host
 
 
 @dataclass(frozen=True)
@@ -50,81 +58,92 @@ class Lowered:
         return self.outputs[0]
 
 
-def lower(source: Graph, given: InputFormat | None, family: str) -> Lowered:
-    """The integer graph of a source graph of one input and one output; LutraError names the node in the way.
+def lower(source: Graph, given: Given, family: str, low: Lowering | None = None) -> Lowered:
+    """The integer graph of a source graph; LutraError names the node in the way.
 
-    given: what the hardware is fed; None where the model's own input quantiser says it (the host then quantises).
-    family: for which devices the cheapest exact form of a chain is chosen.
+    given: what the hardware is fed, for all inputs or by an input's name; without it the model's own input quantiser
+    says it (the host then quantises). family: for which devices the cheapest exact form of a chain is chosen. low:
+    keeps what was solved before an error, for those who want to say it.
     """
-    path = _path(source)
-    low = Lowering(family, [])
-    split, end = input_end(path, given)
-    node = Node(Input("x", Tensor(end.shape, end.range)))
-    chain: tuple[Elementwise, ...] = (src.Mul(end.scale),)
-    if end.offset.array.any():
-        chain = (*chain, src.Add(end.offset))
-    state = View(node, end.order.array, chain)
-    rest = path[split:]
-    for i, n in enumerate(rest):
-        after = _step(low, state, n)
-        if after is None:
-            _only_host(rest[i:])
-            return _finish(low, end, state, rest[i:])
-        state = after
-    return _finish(low, end, state, [])
+    low = low or Lowering(family)
+    ends, starts, views, host = _begin(source, given)
+    for node in source.nodes:
+        if isinstance(node.op, Input) or node in host or node in views:
+            continue
+        args = tuple(views[a] for a in node.args if a in views)
+        after = _step(low, args, node) if len(args) == len(node.args) else None
+        if after is not None:
+            views[node] = low.settle(after, node.loc) if _shared(source, node) else after
+        else:
+            _only_host(node, views)
+    done = [_output(low, node, views) for node in source.outputs]
+    graph = merged(rewrite(Graph(tuple(starts), tuple(node for node, _ in done)), RULES))
+    if not any(isinstance(n.op, Hardware) for n in graph.nodes):
+        raise LutraError("no operator of the model is quantised: there is nothing to build", "model",
+                         "export the model with Quant nodes")
+    fed = tuple(replace(e, shape=n.out.shape) for e, n in zip(ends, graph.inputs, strict=True))
+    return Lowered(graph, fed, tuple(end for _, end in done), tuple(low.proofs))
 
 
-def _path(source: Graph) -> list[Node]:
-    """The source's nodes in order, from its one input to its one output."""
-    if len(source.inputs) != 1 or len(source.outputs) != 1:
-        raise LutraError(f"the model has {len(source.inputs)} inputs and {len(source.outputs)} outputs", "model",
-                         "only models with one input and one output are supported in this version")
-    for node, users in source.users.items():
-        if len(users) > 1:
-            names = " and ".join(u.loc or u.op.kind for u in users[:2])
-            raise LutraError(f"its result feeds {len(users)} operators ({names})", node.loc or "the model's input",
-                             "branches are not supported in this version")
-    return [n for n in source.nodes if not isinstance(n.op, Input)]
+def _shared(source: Graph, node: Node) -> bool:
+    """Whether several operators read it: what a quantiser gives is then made once, and few bits fork."""
+    return len(source.users[node]) > 1
 
 
-def _step(low: Lowering, view: View, node: Node) -> View | None:
+def _begin(source: Graph, given: Given) -> tuple[list[InputEnd], list[Node], Views, set[Node]]:
+    """The ends of all inputs, the integer graph's inputs, the views that stand there, and what the host does before."""
+    ends: list[InputEnd] = []
+    starts: list[Node] = []
+    views: Views = {}
+    host: set[Node] = set()
+    for k, start in enumerate(source.inputs):
+        assert isinstance(start.op, Input)
+        before, end = input_end(source, start, given.get(start.op.name) if isinstance(given, Mapping) else given)
+        node = Node(Input("x" if len(source.inputs) == 1 else f"x{k}", Tensor(end.shape, end.range)))
+        chain: Chain = (src.Mul(end.scale),)
+        if end.offset.array.any():
+            chain = (*chain, src.Add(end.offset))
+        ends.append(end)
+        starts.append(node)
+        views[before[-1] if before else start] = View(node, end.order.array, chain)
+        host |= {start, *before}
+    return ends, starts, views, host
+
+
+def _step(low: Lowering, views: tuple[View, ...], node: Node) -> View | None:
     """The view after one source operation; None where it is one for the host."""
     op, loc = node.op, node.loc
+    if isinstance(op, src.Pairwise):
+        return lower_pairwise(low, views, op, loc)
+    if isinstance(op, src.Concat):
+        return lower_concat(low, views, op, loc)
+    (view,) = views
     match op:
         case Elementwise():
             return view.extended(op, loc)
-        case Reshape() | src.Permute():
+        case Reshape() | src.Permute() | src.DepthToSpace() | src.SpaceToDepth():
             return view.reindexed(lambda index: moved(op, index))
+        case src.Slice() | src.Take():
+            return cut(low, view, moved(op, view.index), loc)
+        case src.Upsample():
+            return upsampled(low, view, op.factors, loc)
         case src.MatMul():
             return lower_matmul(low, view, op, loc)
         case src.Conv():
             return lower_conv(low, view, op, loc)
+        case src.ConvTranspose():
+            return lower_transposed(low, view, op, loc)
         case src.MaxPool():
             return lower_maxpool(low, view, op, loc)
+        case src.AveragePool():
+            return lower_average(low, view, op, loc)
         case src.Pad():
-            return _pad(low, view, op, loc)
+            return lower_pad(low, view, op, loc)
         case src.ArgMax():
             return _argmax(low, view, op, loc)
         case src.TopK(k=1, indices=True):
             return _argmax(low, view, src.ArgMax(op.axis), loc)
     return None
-
-
-def _pad(low: Lowering, view: View, op: src.Pad, loc: str) -> View:
-    """Zero padding of the spatial axes of a channels-first tensor."""
-    if op.value != 0 or op.before[0] or op.after[0] or len(op.before) not in (2, 3):
-        raise LutraError(f"padding {op.before}, {op.after} with {op.value:g} is not supported", loc,
-                         "pad rows and columns of (C, H, W) with 0")
-    ints = low.integers(view, loc, zero=True)
-    frame, order = image(view, loc)
-    zero = int(np.rint(-ints.offset / ints.scale).flat[0])
-    pad = Pad(plane(op.before[1:], 0), plane(op.after[1:], 0), zero)
-    node = Node(pad, (reshaped(ints.node, frame),), loc)
-    index = np.arange(node.out.size).reshape(node.out.shape)[..., order].transpose(2, 0, 1)
-    chain: tuple[Elementwise, ...] = (src.Mul(real(ints.scale)),)
-    if ints.offset.any():
-        chain = (*chain, src.Add(real(ints.offset)))
-    return View(node, index.reshape(op.infer(Tensor(view.index.shape, REAL)).shape), chain)
 
 
 def _argmax(low: Lowering, view: View, op: src.ArgMax, loc: str) -> View | None:
@@ -154,37 +173,36 @@ def _shifted(node: Node, add: Array, loc: str) -> Node:
     return Node(Rescale(Constant(np.ones(1, np.int64)), Constant(add), 0, False, lo, hi), (node,), loc)
 
 
-def _only_host(rest: list[Node]) -> None:
+def _only_host(node: Node, views: Views) -> None:
     """LutraError where a layer for the hardware follows one for the host."""
-    for node in rest[1:]:
-        if isinstance(node.op, (src.MatMul, src.Conv, src.MaxPool)) or (
-                isinstance(node.op, Elementwise) and node.op.finite):
-            first = rest[0]
-            raise LutraError(f"{first.op.kind} works on real numbers in the middle of the network, before {node.loc}",
-                             first.loc, "only after the last quantised layer can it be left to the host")
+    if not isinstance(node.op, HARD) and not (isinstance(node.op, Elementwise) and node.op.finite):
+        return
+    first = node
+    while (before := next((a for a in first.args if a not in views), None)) is not None:
+        first = before
+    raise LutraError(f"{first.op.kind} works on real numbers in the middle of the network, before {node.loc}",
+                     first.loc, "only after the last quantised layer can it be left to the host")
 
 
-def _finish(low: Lowering, end: InputEnd, view: View, rest: list[Node]) -> Lowered:
-    """Resolve what is pending at the end: quantisers in hardware, the affine part in the output's scale, the rest as
-    host operations.
+def _output(low: Lowering, node: Node, views: Views) -> tuple[Node, OutputEnd]:
+    """An output's node and end. What is pending is resolved: quantisers in hardware, the affine part in the output's
+    scale, the rest as host operations.
     """
-    view = low.if_integer(view, rest[0].loc if rest else "the model's output")
+    rest: list[Node] = []
+    while node not in views:
+        if len(node.args) != 1:
+            raise LutraError(f"{node.op.kind} of {len(node.args)} streams works on real numbers at the model's end",
+                             node.loc, "quantise its inputs, or make each an output of the model")
+        rest.insert(0, node)
+        (node,) = node.args
+    view = low.if_integer(views[node], rest[0].loc if rest else "the model's output")
+    if isinstance(view.node.op, Pair):
+        raise LutraError("it adds numbers whose scales have no common divisor, and nothing quantises the sum",
+                         view.node.loc, "put a quantiser behind the addition, or give both inputs one scale")
     count = next((i for i, _ in enumerate(view.chain) if affine(view.chain[: i + 1], view.node) is None),
                  len(view.chain))
     found = affine(view.chain[:count], view.node)
     assert found is not None
     inner = ops_graph([(op, "") for op in view.chain[count:]], view.node.out.shape)
     outer = ops_graph([(n.op, n.loc) for n in rest], view.index.shape)
-    inputs = Graph((_input_of(view.node),), (view.node,))
-    graph = rewrite(inputs, RULES)
-    if not any(isinstance(n.op, Unit) for n in graph.nodes):
-        raise LutraError("no operator of the model is quantised: there is nothing to build", "model",
-                         "export the model with Quant nodes")
-    output = OutputEnd(real(found[0]), real(found[1]), inner, Constant(view.index), outer)
-    return Lowered(graph, (replace(end, shape=graph.inputs[0].out.shape),), (output,), tuple(low.proofs))
-
-
-def _input_of(node: Node) -> Node:
-    while node.args:
-        node = node.args[0]
-    return node
+    return view.node, OutputEnd(real(found[0]), real(found[1]), inner, Constant(view.index), outer)

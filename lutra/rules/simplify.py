@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lutra.ir import Node, Rule
+from lutra.ir import Graph, Node, Op, Rule
 from lutra.ops.maxreduce.op import MaxReduce
 from lutra.ops.reshape.op import Reshape
 from lutra.ops.threshold.op import Threshold
@@ -29,6 +29,18 @@ def threshold_before_pool(node: Node) -> Node | None:
             first = Node(node.op, (inner,), node.loc)
             return Node(pool, (Node(window, (first,), slid.loc),), pooled.loc)
     return None
+
+
+def merged(graph: Graph) -> Graph:
+    """Equal operations on equal arguments are one node: two layers that read the same windows share them."""
+    done: dict[Node, Node] = {n: n for n in graph.inputs}
+    made: dict[tuple[Op, tuple[Node, ...]], Node] = {}
+    for node in graph.nodes:
+        if node not in done:
+            args = tuple(done[a] for a in node.args)
+            new = node if args == node.args else Node(node.op, args, node.loc)
+            done[node] = made.setdefault((node.op, args), new)
+    return Graph(graph.inputs, tuple(done[n] for n in graph.outputs))
 
 
 RULES: tuple[Rule, ...] = (drop_reshape, threshold_before_pool)

@@ -70,10 +70,10 @@ def _walked(node: Node, chain: Chain, level: Level, functions: int, family: str)
     given = node.out.range
     x = given.values()[:, None]
     y = np.broadcast_to(level(apply(chain, x)), (given.levels, functions))
-    ties = _ties(chain, level, x, y)
+    close = ties(chain, level, x, y)
     checked = y.size
     if (y == x).all():
-        return Solved(node, "nothing", checked, True, ties)
+        return Solved(node, "nothing", checked, True, close)
     found = _linear(node, y)
     steps = steps_of(given, y)
     if steps is not None:
@@ -86,7 +86,7 @@ def _walked(node: Node, chain: Chain, level: Level, functions: int, family: str)
                          f"{1 << Table.MAX_BITS} inputs", node.loc, "quantise to fewer bits before it")
     best = min(found, key=lambda n: price(n, family))
     _verify(best, x, y)
-    return Solved(best, form(best), checked, True, ties)
+    return Solved(best, form(best), checked, True, close)
 
 
 def _searched(node: Node, chain: Chain, level: Level, functions: int, family: str) -> Solved:
@@ -101,14 +101,14 @@ def _searched(node: Node, chain: Chain, level: Level, functions: int, family: st
     steps = bisected(given, quantise, slopes)
     found = _stepped(node, steps)
     best = min(found, key=lambda n: price(n, family))
-    checked = ties = 0
+    checked = close = 0
     for shift in (-given.step, 0):  # both sides of every step
         x = np.clip(steps.at + shift, given.lo, given.hi).T
         y = quantise(x)
         _verify(best, x, y)
         checked += x.size
-        ties += _ties(chain, level, x, y)
-    return Solved(best, form(best), checked, False, ties)
+        close += ties(chain, level, x, y)
+    return Solved(best, form(best), checked, False, close)
 
 
 def _verify(node: Node, x: Array, y: Array) -> None:
@@ -191,7 +191,7 @@ def _gap(used: Array) -> int:
     return max(1, gcd(*(int(d) for d in np.diff(used)))) if used.size > 1 else 1
 
 
-def _ties(chain: Chain, level: Level, x: Array, y: Array) -> int:
+def ties(chain: Chain, level: Level, x: Array, y: Array) -> int:
     """At how many of these integers rounding each operation to single precision, as most frameworks do, would change
     the level.
     """
@@ -227,4 +227,4 @@ def price(node: Node, family: str) -> float:
     return cost.lut + 300 * cost.bram + 100 * cost.dsp
 
 
-__all__ = ["Solved", "Step", "bisected", "slope", "solve", "steps_of"]
+__all__ = ["Level", "Solved", "Step", "bisected", "form", "slope", "solve", "steps_of", "ties"]
