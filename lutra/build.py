@@ -55,7 +55,7 @@ def compile(
     loaded = load(model)
     target = find_device(device)
     given = input_formats(loaded, input_range, input_scale)
-    lowered = lower(loaded.graph, next(iter(given.values()), None), target.family)
+    lowered = lower(loaded.graph, given, target.family)
     plan = plan_for(lowered.graph, target, clock_mhz, fps, budget, folding)
     facts = ModelFile(loaded.name, loaded.sha256, loaded.size)
     acc = Accelerator(facts, loaded.graph, lowered, plan, Cache(cache_folder(cache)))
