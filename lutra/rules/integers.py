@@ -141,7 +141,7 @@ class Lowering:
         sides = [affine(side, arg) for side, arg in zip((head.left, head.right), node.args, strict=True)]
         behind = affine(tuple(takewhile(lambda op: isinstance(op, AFFINE), chain[1:])), node)
         assert sides[0] and sides[1] and behind, "both sides are integers when a pair is made"
-        rise = behind[0] / step
+        rise = behind[0] / (chain[-1].scale.array if isinstance(chain[-1], QuantizeLinear) else step)
         found = solve_pair(node, head, y, (sides[0][0] * rise, sides[1][0] * rise))
         return Solved(found, form(found), y.size, True, ties(chain, level, x, y))
 
