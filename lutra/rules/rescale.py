@@ -11,7 +11,7 @@ from lutra.ir import Array, Constant, Range
 from lutra.ops.rescale.op import Rescale
 
 FEWEST, MOST = 3, 1023  # steps: with fewer, thresholds are cheaper; with more, the pairs below are too many
-MAX_SHIFT = 24
+MAX_SHIFT = 40
 
 
 def fit_rescale(given: Range, base: int, gap: int, at: Array, falling: Array) -> Rescale | None:
