@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import reduce
 
 import numpy as np
 
@@ -183,7 +184,7 @@ def lower_concat(low: Lowering, views: tuple[View, ...], op: src.Concat, loc: st
     total = int(starts[-1])
     index = np.concatenate([v.index // w * total + start + v.index % w
                             for v, w, start in zip(views, widths, starts, strict=False)], axis=op.axis)
-    node = Node(Concat(), tuple(nodes), loc)
+    node = reduce(lambda a, b: Node(Concat(), (a, b), loc), nodes)
     assert node.out.shape == (*lead, total), (node.out, lead, total)
     scale, offset = (_together([getattr(i, what) for i in ints], widths) for what in ("scale", "offset"))
     return View(node, index, affine_chain(scale, offset))
