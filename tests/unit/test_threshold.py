@@ -6,6 +6,7 @@ import pytest
 from lutra.errors import LutraError
 from lutra.ir import Constant, Range, Tensor
 from lutra.ops.base import Fold
+from lutra.ops.threshold.count import bucketed
 from lutra.ops.threshold.op import Threshold
 
 
@@ -23,6 +24,31 @@ def test_falling_rows_count_what_lies_above():
     x = np.array([[-2, -1], [-1, 0], [2, 5]])
     assert op.evaluate(x).tolist() == [[3, -1], [1, 1], [-1, 3]]
     assert op.infer(Tensor((2,), Range(-4, 7))).range == Range(-1, 3, 2)
+
+
+@pytest.mark.parametrize("x", [Range(-700_000, 900_000), Range(5, 40_000_005), Range(-(2**40), 0, 2**10),
+                               Range(0, 2**60)])
+@pytest.mark.parametrize("kind", ["even", "equal ones", "uneven", "outside"])
+def test_many_thresholds_of_wide_values(x, kind):
+    """Evenly spaced ones go by buckets; whatever the spacing, the kernel counts as `evaluate` does."""
+    rng = np.random.default_rng(0)
+    at = np.linspace(x.lo, x.hi, 63)[1:-1].astype(np.int64) + rng.integers(-9, 9, (3, 61))
+    if kind == "equal ones":
+        at[1:, 20:] = at[1:, 19:-1:2].repeat(2, axis=1)[:, :41]
+    if kind == "uneven":
+        at[1, 7] = at[1, 6] + 1
+    if kind == "outside":
+        at = at - (x.hi - x.lo) // 3
+    op = threshold(np.sort(at, axis=1), offset=-5, step=2, falling=(False, True, False))
+    near = np.concatenate([at.ravel() + d for d in (-1, 0, 1)] + [np.array([x.lo, x.hi])])
+    values = near[(near >= x.lo) & (near <= x.hi)]
+    values = np.broadcast_to((x.lo + (values - x.lo) // x.step * x.step)[:, None], (len(values), 3))
+    kinds = [np.int64, np.float64, *([np.float32] if x.largest < 2**24 else [])]
+    for dtype in kinds if x.largest < 2**53 else [np.int64]:
+        found = op.kernel(Tensor((3,), x))(values.astype(dtype))
+        assert np.array_equal(found, op.evaluate(values)), dtype
+    reached = bucketed(op.thresholds.array, x)
+    assert (reached is None) == (kind == "uneven" or x.hi == 2**60)
 
 
 @pytest.mark.parametrize("x", [Range(-4, 7), Range(0, 9), Range(-7, 9, 4), Range(-1, 1, 2), Range(3, 3), Range(-8, 7)])

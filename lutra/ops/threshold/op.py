@@ -16,11 +16,13 @@ from lutra.ops.base import Cost, Fold
 from lutra.ops.cost import estimate
 from lutra.ops.elementwise import Elementwise, by_word, check_rows, lookup, step
 from lutra.ops.rom import columns, lut_bits
+from lutra.ops.threshold.count import added_up, bucketed
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
 STAGES = 10  # of the module: up to 1023 thresholds
+MANY = 16  # thresholds from which buckets are faster than comparing with each
 LOOKUP = 4096  # values of x up to which a table of them is faster than comparing
 
 
@@ -76,7 +78,9 @@ class Threshold(Elementwise):
         return self.offset + self.step * np.where(self.falling.array, self.count - reached, reached)
 
     def kernel(self, x: Tensor) -> Callable[[Array], Array]:
-        """One comparison for one threshold; a table of all values where they are few; else comparisons added up."""
+        """One comparison for one threshold; a table of all values where they are few, of buckets where thresholds are
+        many and about evenly spaced; else comparisons added up.
+        """
         if self.count == 1:
             ends = np.array([self.offset, self.offset + self.step])
             below, above = ends[self.falling.array.astype(np.intp)], ends[1 - self.falling.array.astype(np.intp)]
@@ -84,16 +88,15 @@ class Threshold(Elementwise):
         if x.range.hi - x.range.lo < LOOKUP:
             values = np.arange(x.range.lo, x.range.hi + 1)[:, None]
             return lookup(self.evaluate(np.broadcast_to(values, (len(values), self.rows))).T, x.range)
-        return self._add_up(x.range)
+        return self._counted(x.range)
 
-    def _add_up(self, x: Range) -> Callable[[Array], Array]:
-        columns = self._reachable(x).T
+    def _counted(self, x: Range) -> Callable[[Array], Array]:
+        rows = self._reachable(x)
+        reached = bucketed(rows, x) if self.count >= MANY else None
         falling, any_falling = self.falling.array, bool(self.falling.array.any())
 
         def run(values: Array) -> Array:
-            count = np.zeros(values.shape, np.float32)
-            for t in columns:
-                count += values >= t
+            count = reached(values) if reached else added_up(rows, values)
             if any_falling:
                 count = np.where(falling, np.float32(self.count) - count, count)
             return count * self.step + self.offset
