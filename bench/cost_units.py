@@ -22,9 +22,12 @@ from lutra.ops.fork.op import Fork
 from lutra.ops.matmul.op import MatMul
 from lutra.ops.maxreduce.op import MaxReduce
 from lutra.ops.pad.op import Pad
+from lutra.ops.reorder.op import Reorder
 from lutra.ops.rescale.op import Rescale
+from lutra.ops.slice.op import Slice
 from lutra.ops.table.op import Table
 from lutra.ops.threshold.op import Threshold
+from lutra.ops.upsample.op import Upsample
 from lutra.ops.width.op import Width
 from lutra.ops.window.op import Window
 from lutra.synth import Resources, synthesise_block
@@ -171,8 +174,9 @@ def image(rng: np.random.Generator, x: Range | None = None) -> tuple[Tensor, int
 def pad(rng: np.random.Generator) -> tuple[Unit, Tensor, Fold]:
     x, lanes = image(rng)
     before, after = ((1, 1), (1, 1)) if rng.random() < 0.7 else ((0, 2), (1, 0))
-    return Pad(before, after, x.range.lo if rng.random() < 0.5 or not x.range.holds(np.zeros(1, int)) else 0), x, Fold(
-        simd=lanes, pe=lanes)
+    value = x.range.lo if rng.random() < 0.5 or not x.range.holds(np.zeros(1, int)) else 0
+    inside = ((0, 0), (0, 0), (1, 1), (2, 2))[rng.integers(4)]
+    return Pad(before, after, value, inside), x, Fold(simd=lanes, pe=lanes)
 
 
 def window(rng: np.random.Generator) -> tuple[Unit, Tensor, Fold]:
@@ -180,6 +184,35 @@ def window(rng: np.random.Generator) -> tuple[Unit, Tensor, Fold]:
     k = pick(rng, (2, 3, 3, 3, 5))
     stride = pick(rng, (1, 1, 2)) if k > 2 else 2
     return Window((k, k), (stride, stride)), x, Fold(simd=lanes, pe=lanes)
+
+
+def upsample(rng: np.random.Generator) -> tuple[Unit, Tensor, Fold]:
+    x, lanes = image(rng)
+    return Upsample(((2, 2), (2, 2), (3, 3), (1, 2))[rng.integers(4)]), x, Fold(simd=lanes, pe=lanes)
+
+
+def slice_(rng: np.random.Generator) -> tuple[Unit, Tensor, Fold]:
+    x, lanes = image(rng)
+    height, width, channels = x.shape
+    if rng.random() < 0.5 and lanes < channels:  # one part of a split
+        return Slice((0, 0, lanes), (height, width, channels)), x, Fold(simd=lanes, pe=lanes)
+    return Slice((1, 1, 0), (height - 1, width - 2, channels)), x, Fold(simd=lanes, pe=lanes)
+
+
+def reorder(rng: np.random.Generator) -> tuple[Unit, Tensor, Fold]:
+    channels, side = pick(rng, (4, 8, 16, 32, 64)), pick(rng, (2, 2, 4))
+    width, x = side * pick(rng, (3, 4, 8, 14)), integers(rng)
+    index = np.arange(side * width * channels)
+    match pick(rng, (0, 0, 1, 2)):
+        case 0:  # rows of pixels to depth
+            order = index.reshape(side, width // side, side, channels).transpose(1, 0, 2, 3).reshape(-1)
+        case 1:  # channels and pixels transposed
+            order = index[: width * channels].reshape(width, channels).T.reshape(-1)
+        case _:  # what no counters give
+            order = (rng.permutation(width)[:, None] * channels + np.arange(channels)).reshape(-1)
+    unit = Reorder(Constant(order), (2, len(order)))
+    fits = tuple(f for f in unit.folds(Tensor((2, len(order)), x)) if f.pe * x.bits <= LANE_BITS)
+    return unit, Tensor((2, len(order)), x), fits[rng.integers(len(fits))]
 
 
 def maxreduce(rng: np.random.Generator) -> tuple[Unit, Tensor, Fold]:
@@ -220,4 +253,5 @@ def fifo(rng: np.random.Generator) -> tuple[Unit, Tensor, Fold]:
 DRAWS: dict[str, Draw] = {
     "matmul": matmul, "threshold": threshold, "rescale": rescale, "table": table, "pad": pad, "window": window,
     "maxreduce": maxreduce, "argmax": argmax, "width": width, "fifo": fifo, "fork": fork,
+    "upsample": upsample, "slice": slice_, "reorder": reorder,
 }

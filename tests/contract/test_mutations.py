@@ -16,7 +16,7 @@ from lutra.ops import units
 from lutra.tools.run import parallel
 
 AT_ONCE = 2
-CASES = {"Pad": 20, "Rescale": 24}  # where more than 12 are needed
+CASES = {"Pad": 20, "Reorder": 24, "Rescale": 24, "Upsample": 18}  # where more than 12 are needed
 
 # unit -> (file, what stands there, what shall stand there)
 FAULTS: dict[str, list[tuple[str, str, str]]] = {
@@ -77,6 +77,21 @@ FAULTS: dict[str, list[tuple[str, str, str]]] = {
         ("pad.sv", "wire sign = IN_SIGNED != 0 && code[IN_BITS-1]", "wire sign = 1'b0"),
         ("pad.sv", "ADD + MUL;", "ADD - MUL;"),
     ],
+    "Reorder": [
+        ("reorder.sv", "assign in_ready = !full[1]", "assign in_ready = 1'b1"),  # overruns
+        ("reorder.sv", "wire read = full != 2'd0", "wire read = 1'b1"),
+        ("reorder.sv", "- 2'(step && out_last)", "- 2'(step && wrap)"),
+        ("reorder.sv", "far[AW] ? raddr + ahead", "1'b0 ? raddr + ahead"),
+        ("reorder.sv", "!last2 ? (AW + 1)'(STEP2)", "!last2 ? (AW + 1)'(STEP3)"),
+        ("reorder.sv", "(AW + 1)'(STEP_BLOCK)", "(AW + 1)'(STEP1)"),
+        ("reorder.sv", "raddr <= AW'(FIRST)", "raddr <= '0"),
+        ("reorder.sv", "half[0] ^ last", "half[0]"),
+        ("reorder.sv", "(half[D] ? AW'(WORDS) : '0)", "(half[D-1] ? AW'(WORDS) : '0)"),
+        ("reorder.sv", "wire turn = step || !begun[D]", "wire turn = step || !begun[D-1]"),
+        ("reorder.sv", "i/BLOCK*BLOCK*BITS", "0"),
+        ("ram.sv", "assign move = !fetched_valid || move_out", "assign move = 1'b1"),
+        ("ram.sv", "assign move = move_out", "assign move = 1'b1"),
+    ],
     "Rescale": [
         ("rescale.sv", "nf == NW'(NF - 1)", "nf == NW'(NF - 2)"),
         ("rescale.sv", "(floor[0] || |total[SHIFT-2:0])", "(|total[SHIFT-2:0])"),  # half always down
@@ -86,6 +101,15 @@ FAULTS: dict[str, list[tuple[str, str, str]]] = {
         ("rescale.sv", "if (en) x <= in_data", "x <= in_data"),
         ("rescale.sv", "else if (en && in_valid) nf", "else if (en) nf"),
         ("rescale.sv", ".NEGATIVE(MSIGNED)", ".NEGATIVE(0)"),
+    ],
+    "Slice": [
+        ("slice.sv", "in_valid && in_words && in_columns && in_rows", "in_valid && in_words && in_columns"),
+        ("slice.sv", "in_valid && in_words && in_columns && in_rows", "in_valid && in_columns && in_rows"),
+        ("slice.sv", "wire step = in_valid && in_ready", "wire step = in_valid"),
+        ("slice.sv", ".step(row_end)", ".step(pixel_end)"),
+        ("span.sv", "count == CW'(N - 1)", "count == CW'(N - 2)"),
+        ("span.sv", "if (rst) interior <= BEFORE == 0;\n                    else if (step && enter)",
+         "if (rst) interior <= 1'b0;\n                    else if (step && enter)"),
     ],
     "Table": [
         ("table.sv", "nf == NW'(NF - 1)", "nf == NW'(NF - 2)"),
@@ -102,6 +126,17 @@ FAULTS: dict[str, list[tuple[str, str, str]]] = {
         ("threshold.sv", "if (en) threshold[", "threshold["),
         ("threshold.sv", "+ OBITS'(OFFSET)", ""),
         ("threshold.sv", "else if (en) valid_d", "else valid_d"),
+    ],
+    "Upsample": [
+        ("upsample.sv", "wire fresh = first_copy && first_line", "wire fresh = first_line"),
+        ("upsample.sv", "wire fresh = first_copy && first_line", "wire fresh = first_copy"),
+        ("upsample.sv", "AW'(1 - WORDS)", "AW'(-WORDS)"),
+        ("upsample.sv", "if (row_end) first_line <= line_last", "if (row_end) first_line <= 1'b0"),
+        ("upsample.sv", "passes ? passed : fetched", "passed"),
+        ("upsample.sv", "if (room) passes <= fresh", "passes <= fresh"),  # a stall dropped
+        ("upsample.sv", "if (step && fresh) word <= in_data", "if (step) word <= in_data"),
+        ("upsample.sv", ".fetch(room)", ".fetch(1'b1)"),
+        ("upsample.sv", "else if (room) late <= valid", "else late <= valid"),
     ],
     "Width": [
         ("width.sv", "out_data <= {in_data, parts}", "out_data <= {parts, in_data}"),
