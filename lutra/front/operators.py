@@ -74,7 +74,7 @@ SUPPORTED = ("supported are QONNX's and ONNX's quantisers, MatMul, Gemm, Conv, C
 
 def advice(reasons: Sequence[str]) -> str:
     """What to try instead of what `unsupported` named."""
-    if any(r.endswith("of two branches of the network") for r in reasons):
-        return "only sums, differences, products and concatenations of branches are supported"
     known = [f"instead of {r.split(' ')[0]} {ADVICE[r.split(' ')[0]]}" for r in reasons if r.split(" ")[0] in ADVICE]
+    if not known and any(r.endswith("of two branches of the network") for r in reasons):
+        return "only sums, differences, products and concatenations of branches are supported"
     return "; ".join(known) or SUPPORTED
