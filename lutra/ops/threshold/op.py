@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
 STAGES = 10  # of the module: up to 1023 thresholds
-MANY = 16  # thresholds from which buckets are faster than comparing with each
+MANY = 6  # thresholds from which buckets are faster than comparing with each
 LOOKUP = 4096  # values of x up to which a table of them is faster than comparing
 
 
