@@ -13,8 +13,9 @@ from lutra.errors import LutraError
 if TYPE_CHECKING:
     from lutra.accelerator import Accelerator
     from lutra.build import compile, load
+    from lutra.explanation import explain
 
-__all__ = ["Accelerator", "LutraError", "__version__", "compile", "load"]
+__all__ = ["Accelerator", "LutraError", "__version__", "compile", "explain", "load"]
 __version__ = "0.1.0"
 
 
@@ -23,6 +24,10 @@ def __getattr__(name: str) -> Any:  # loaded when first asked for: `import lutra
         from lutra import build
 
         return getattr(build, name)
+    if name == "explain":
+        from lutra.explanation import explain
+
+        return explain
     if name == "Accelerator":
         from lutra.accelerator import Accelerator
 

@@ -1,4 +1,4 @@
-"""The command line: `lutra build`, `simulate`, `run`, `report`, `devices`, `doctor`, `demo`.
+"""The command line: `lutra build`, `explain`, `simulate`, `run`, `report`, `devices`, `doctor`, `demo`.
 
 Exit codes: 0 done, 1 a fault of Lutra's own, 2 something the user can mend (one sentence says what), 130 interrupted.
 """
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import click
 
 from lutra import LutraError, __version__
-from lutra.cli import build, console, demo, simulate, tables
+from lutra.cli import build, console, demo, explain, simulate, tables
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -21,7 +21,8 @@ def commands() -> None:
     """From a quantised neural network to a verified FPGA accelerator."""
 
 
-for command in (build.build, simulate.simulate, simulate.run, tables.report, tables.devices, tables.doctor, demo.demo):
+for command in (build.build, explain.explain, simulate.simulate, simulate.run, tables.report, tables.devices,
+                tables.doctor, demo.demo):
     commands.add_command(command)
 
 

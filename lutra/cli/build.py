@@ -17,15 +17,12 @@ from lutra.cli.console import emit, percent, steps, table
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("--config", type=click.Path(path_type=Path), is_eager=True, expose_value=False, callback=options.config,
               help="TOML file with these options by name; the command line wins.")
-@click.option("--device", default="ecp5-85k", show_default=True, help="A name of `lutra devices`.")
+@options.device
 @click.option("--fps", type=float, help="Frames a second to reach, with the least hardware.")
 @click.option("--budget", type=float, help="Share of the device to use, for the greatest frame rate.")
 @click.option("--folding", type=click.Path(path_type=Path), help="TOML or JSON file of folds by layer.")
 @click.option("--clock", "clock", type=float, default=100.0, show_default=True, help="Clock in MHz.")
-@click.option("--input-range", nargs=2, type=int, metavar="LO HI", help="Integers that the hardware is fed.")
-@click.option("--input-scale", type=float, help="What one of those integers is worth to the model.")
-@click.option("--input-format", "formats", multiple=True, type=(str, int, int, float), metavar="NAME LO HI SCALE",
-              help="Both of one input of several, by its name; once for each.")
+@options.fed
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("build"), show_default=True,
               help="The build folder.")
 @click.option("--measure", is_flag=True, help="Measure interval and latency in the RTL.")

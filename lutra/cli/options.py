@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,21 @@ images = click.option("--input", "inputs", required=True, multiple=True, metavar
 output = click.option("--output", type=click.Path(path_type=Path),
                       help="Write the results here, as .npy; several outputs as .npz: output0, output1 and so on.")
 raw = click.option("--raw", is_flag=True, help="Results as the accelerator's own integers.")
+
+device = click.option("--device", default="ecp5-85k", show_default=True, help="A name of `lutra devices`.")
+
+
+def fed(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say what the hardware is fed; see `input_format`."""
+    decorators = (
+        click.option("--input-range", nargs=2, type=int, metavar="LO HI", help="Integers that the hardware is fed."),
+        click.option("--input-scale", type=float, help="What one of those integers is worth to the model."),
+        click.option("--input-format", "formats", multiple=True, type=(str, int, int, float),
+                     metavar="NAME LO HI SCALE", help="Both of one input of several, by its name; once for each."))
+    for decorate in reversed(decorators):
+        command = decorate(command)
+    return command
+
 
 NOT_IN_FILE = {"config", "help", "model", "as_json"}
 

@@ -26,10 +26,11 @@ BELOW = {
     "frames": {"errors", "ir"},
     "files": {"errors"},
 }
+BELOW["explanation"] = {"errors", "ir", "ops", "rules", "front", "plan", "build"}
 BELOW["summary"] = BELOW["store"] = BELOW["accelerator"] = BELOW["build"] = {
     *BELOW, "accelerator", "store", "summary", "lutra"}
 BELOW["cli"] = {"errors", "ir", "plan", "tools", "lutra"}  # and the public interface
-BELOW["__init__"] = {"errors", "build", "accelerator"}
+BELOW["__init__"] = {"errors", "build", "accelerator", "explanation"}
 BELOW["__main__"] = {"cli"}
 
 

@@ -1,0 +1,186 @@
+"""What becomes of every operation of a model, and how that is known: `lutra.explain`, before anything is built."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from lutra.build import Span, input_formats
+from lutra.errors import LutraError
+from lutra.ir import Graph, Input, Node
+from lutra.ops import source as src
+from lutra.ops.base import Hardware
+from lutra.ops.reshape.op import Reshape
+from lutra.ops.source import Elementwise
+from lutra.plan.devices import device as find_device
+from lutra.rules.integers import Lowering, Proof
+from lutra.rules.lower import Lowered, lower
+
+if TYPE_CHECKING:
+    import onnx
+
+ORDER = (Reshape, src.Permute, src.DepthToSpace, src.SpaceToDepth)  # what only says where an element lies
+LINEAR = (src.Conv, src.ConvTranspose, src.MatMul)  # no elementwise operation passes them
+FORMS = {"nothing": "nothing: the integers are so already", "multiply-shift": "multiplication and shift"}
+END = "the model's output"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One operation of the model: its place, what it is, what became of it, and how that is known to be exact.
+
+    checked: how many values were evaluated for that; None where nothing had to be.
+    """
+
+    at: str
+    operation: str
+    became: str
+    why: str = ""
+    checked: int | None = None
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """All operations of a model in order; `error` is what stands in the way of a build, if anything does."""
+
+    model: str
+    rows: tuple[Row, ...]
+    error: str = ""
+
+    def data(self) -> dict[str, Any]:
+        """The same as JSON has it."""
+        return asdict(self)
+
+
+def explain(
+    model: str | os.PathLike[str] | bytes | onnx.ModelProto, device: str = "ecp5-85k", *,
+    input_range: Span | Mapping[str, Span] | None = None, input_scale: float | Mapping[str, float] | None = None,
+) -> Explanation:
+    """What `lutra.compile` would make of each operation of a model; options as there.
+
+    Where the model does not compile, what was resolved before the operation in the way is said, and the error is in the
+    result. LutraError where the model cannot even be read.
+    """
+    from lutra.front import load
+
+    loaded = load(model)
+    low = Lowering(find_device(device).family)
+    lowered, error = None, None
+    try:
+        lowered = lower(loaded.graph, input_formats(loaded, input_range, input_scale), low.family, low)
+    except LutraError as e:
+        error = e
+    found = _Found(loaded.graph, tuple(low.proofs), _units(lowered, low), lowered, error)
+    return Explanation(loaded.name, tuple(found.rows()), str(error) if error else "")
+
+
+def _units(lowered: Lowered | None, low: Lowering) -> dict[str, list[Node]]:
+    """The hardware that was made, by the place in the model that it was made for."""
+    ends = lowered.graph.outputs if lowered else tuple(low.solved.values())
+    table: dict[str, list[Node]] = {}
+    for node in Graph((), ends).nodes:
+        if isinstance(node.op, Hardware):
+            table.setdefault(node.loc, []).append(node)
+    return table
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What lowering left behind."""
+
+    source: Graph
+    proofs: tuple[Proof, ...]
+    units: Mapping[str, list[Node]]
+    lowered: Lowered | None
+    error: LutraError | None
+
+    def rows(self) -> Iterable[Row]:
+        """A row for each node of the source, up to the one in the way."""
+        stopped = False
+        for node in self.source.nodes:
+            if self.error and node.loc == self.error.at and not isinstance(node.op, Input):
+                yield Row(node.loc, node.op.kind, "in the way", self.error.what)
+                stopped = True
+            elif isinstance(node.op, Input):
+                yield self._input(node)
+            elif stopped:
+                yield Row(node.loc, node.op.kind, "not looked at")
+            else:
+                yield self._row(node)
+
+    def _input(self, node: Node) -> Row:
+        if self.lowered is None:
+            return Row(node.loc, "input", "not resolved")
+        end = self.lowered.inputs[self.source.inputs.index(node)]
+        scale = f"each worth {float(end.scale.array):g}" if end.scale.array.size == 1 else "with a scale for each channel"
+        why = "the host quantises" if end.host else "by input_range and input_scale, or the model's annotation"
+        return Row(node.loc, "input", f"integers {end.range}, {scale}", why)
+
+    def _row(self, node: Node) -> Row:
+        made = self.units.get(node.loc, [])
+        if node.loc in self._host:
+            return Row(node.loc, node.op.kind, "left to the host", self._host[node.loc])
+        if isinstance(node.op, Elementwise) or not made:
+            found = self._proofs_of(node)
+            if found:
+                return _proved(node, found)
+        if made:
+            return Row(node.loc, node.op.kind, " + ".join(_told(n) for n in made), "integers, exact")
+        if isinstance(node.op, ORDER):
+            return Row(node.loc, node.op.kind, "nothing: the order of elements", "taken up by what reads them")
+        if isinstance(node.op, Elementwise) and self.lowered is not None:
+            return Row(node.loc, node.op.kind, "a factor and an offset of the integers", "carried on to what reads them")
+        return Row(node.loc, node.op.kind, "pending" if self.lowered is None else "part of another operation")
+
+    @property
+    def _host(self) -> dict[str, str]:
+        """Places of what the host does, and on which side."""
+        if self.lowered is None:
+            return {}
+        before = {n.loc: "before the hardware" for e in self.lowered.inputs if e.host for n in e.host.nodes if n.args}
+        outer = {n.loc: "after the hardware" for e in self.lowered.outputs if e.outer for n in e.outer.nodes if n.args}
+        return before | outer
+
+    def _proofs_of(self, node: Node) -> list[Proof]:
+        """The functions that hardware computes of which this operation is a part, along each way to what reads it."""
+        found: list[Proof] = []
+        ways: list[tuple[Node, tuple[Node, ...]]] = [(node, (node,))]
+        while ways:
+            last, way = ways.pop()
+            ends = [END] if last in self.source.outputs else []
+            places = [*ends, *(u.loc for u in self.source.users[last])]
+            here = {at: hit for at in places if (hit := self._matching(at, way))}
+            found += [p for hit in here.values() for p in hit if p not in found]
+            ways += [(u, (*way, u)) for u in self.source.users[last]
+                     if u.loc not in here and not isinstance(u.op, LINEAR)]
+        return found
+
+    def _matching(self, at: str, way: tuple[Node, ...]) -> list[Proof]:
+        """The proofs at a place whose operations end as this way does: at one of its quantisers, or where it ends."""
+        steps = [n for n in way if isinstance(n.op, Elementwise)]
+        kinds = tuple(n.op.kind for n in steps)
+        lengths = [i + 1 for i, n in enumerate(steps) if isinstance(n.op, Elementwise) and n.op.finite]
+        meets = any(isinstance(n.op, src.Pairwise) for n in way)
+        here = [p for p in self.proofs if p.at == at]
+        for length in (*lengths, len(kinds)):
+            hit = [p for p in here if length and p.operations[-length:] == kinds[:length]]
+            if hit:
+                return hit
+        own = way[0].op.kind.removesuffix("streams")
+        return [p for p in here if own in "+".join(p.operations).split("+")] if meets else []
+
+
+def _told(node: Node) -> str:
+    return f"{node.op.kind} [{','.join(map(str, node.out.shape))}] {node.out.range}"
+
+
+def _proved(node: Node, proofs: list[Proof]) -> Row:
+    """What a chain became, and what was evaluated to know that."""
+    became = "; ".join(dict.fromkeys(f"{FORMS.get(p.form, p.form)} ({' + '.join(p.operations)})" for p in proofs))
+    checked, ties = sum(p.checked for p in proofs), sum(p.ties for p in proofs)
+    walked = all(p.walked for p in proofs)
+    why = "equal at every integer of every channel" if walked else "equal at both sides of every step, monotone between"
+    note = f"; single precision would differ at {ties:,}" if ties else ""
+    return Row(node.loc, node.op.kind, became, f"{why}: {checked:,} values{note}", checked)
