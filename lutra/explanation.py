@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from lutra.build import Span, input_formats
@@ -77,11 +78,11 @@ def explain(
 
 
 def _units(lowered: Lowered | None, low: Lowering) -> dict[str, list[Node]]:
-    """The hardware that was made, by the place in the model that it was made for."""
-    ends = lowered.graph.outputs if lowered else tuple(low.solved.values())
+    """The hardware that was made, by the place in the model that it was made for; but what chains became."""
+    chains = {(made.op, made.loc) for (node, _), made in low.solved.items() if made is not node}
     table: dict[str, list[Node]] = {}
-    for node in Graph((), ends).nodes:
-        if isinstance(node.op, Hardware):
+    for node in Graph((), lowered.graph.outputs if lowered else tuple(low.solved.values())).nodes:
+        if isinstance(node.op, Hardware) and (node.op, node.loc) not in chains:
             table.setdefault(node.loc, []).append(node)
     return table
 
@@ -97,31 +98,41 @@ class _Found:
     error: LutraError | None
 
     def rows(self) -> Iterable[Row]:
-        """A row for each node of the source, up to the one in the way."""
+        """A row for each operation of the model, up to the one in the way."""
         stopped = False
         for node in self.source.nodes:
-            if self.error and node.loc == self.error.at and not isinstance(node.op, Input):
+            if isinstance(node.op, Input):
+                yield self._input(node)
+            elif self.error and node.loc == self.error.at and node is self._main[node.loc]:
                 yield Row(node.loc, node.op.kind, "in the way", self.error.what)
                 stopped = True
-            elif isinstance(node.op, Input):
-                yield self._input(node)
-            elif stopped:
-                yield Row(node.loc, node.op.kind, "not looked at")
-            else:
-                yield self._row(node)
+            elif node is self._main[node.loc] or not isinstance(node.op, ORDER):  # else the import's own
+                yield Row(node.loc, node.op.kind, "not looked at") if stopped else self._row(node)
+
+    @cached_property
+    def _main(self) -> dict[str, Node]:
+        """Of the nodes that one operation of the model was imported as, the one that does its work."""
+        table: dict[str, Node] = {}
+        for node in self.source.nodes:
+            first = table.setdefault(node.loc, node)
+            if isinstance(first.op, (*ORDER, Elementwise)) and not isinstance(node.op, ORDER):
+                table[node.loc] = first if isinstance(first.op, Elementwise) and isinstance(
+                    node.op, Elementwise) else node
+        return table
 
     def _input(self, node: Node) -> Row:
         if self.lowered is None:
             return Row(node.loc, "input", "not resolved")
         end = self.lowered.inputs[self.source.inputs.index(node)]
-        scale = f"each worth {float(end.scale.array):g}" if end.scale.array.size == 1 else "with a scale for each channel"
+        one = end.scale.array.size == 1
+        scale = f"each worth {float(end.scale.array):g}" if one else "with a scale for each channel"
         why = "the host quantises" if end.host else "by input_range and input_scale, or the model's annotation"
         return Row(node.loc, "input", f"integers {end.range}, {scale}", why)
 
     def _row(self, node: Node) -> Row:
-        made = self.units.get(node.loc, [])
-        if node.loc in self._host:
-            return Row(node.loc, node.op.kind, "left to the host", self._host[node.loc])
+        made = self.units.get(node.loc, []) if node is self._main[node.loc] else []
+        if node in self._host:
+            return Row(node.loc, node.op.kind, "left to the host", self._host[node])
         if isinstance(node.op, Elementwise) or not made:
             found = self._proofs_of(node)
             if found:
@@ -129,19 +140,29 @@ class _Found:
         if made:
             return Row(node.loc, node.op.kind, " + ".join(_told(n) for n in made), "integers, exact")
         if isinstance(node.op, ORDER):
-            return Row(node.loc, node.op.kind, "nothing: the order of elements", "taken up by what reads them")
+            return Row(node.loc, node.op.kind, "nothing: the order of elements", "taken up by what reads it")
         if isinstance(node.op, Elementwise) and self.lowered is not None:
-            return Row(node.loc, node.op.kind, "a factor and an offset of the integers", "carried on to what reads them")
+            return Row(node.loc, node.op.kind, "a factor and an offset of the integers", "carried on with them")
         return Row(node.loc, node.op.kind, "pending" if self.lowered is None else "part of another operation")
 
-    @property
-    def _host(self) -> dict[str, str]:
-        """Places of what the host does, and on which side."""
+    @cached_property
+    def _host(self) -> dict[Node, str]:
+        """What the host does, and on which side."""
+        found: dict[Node, str] = {}
         if self.lowered is None:
-            return {}
-        before = {n.loc: "before the hardware" for e in self.lowered.inputs if e.host for n in e.host.nodes if n.args}
-        outer = {n.loc: "after the hardware" for e in self.lowered.outputs if e.outer for n in e.outer.nodes if n.args}
-        return before | outer
+            return found
+        for node, end in zip(self.source.inputs, self.lowered.inputs, strict=True):
+            for _ in range(_length(end.host)):
+                node = self.source.users[node][0]
+                found[node] = "before the hardware"
+        for node, last in zip(self.source.outputs, self.lowered.outputs, strict=True):
+            for _ in range(_length(last.outer)):
+                found[node], node = "after the hardware", node.args[0]
+            for _ in range(_length(last.inner)):
+                while not isinstance(node.op, Elementwise):
+                    (node,) = node.args
+                found[node], node = "after the hardware", node.args[0]
+        return found
 
     def _proofs_of(self, node: Node) -> list[Proof]:
         """The functions that hardware computes of which this operation is a part, along each way to what reads it."""
@@ -149,12 +170,15 @@ class _Found:
         ways: list[tuple[Node, tuple[Node, ...]]] = [(node, (node,))]
         while ways:
             last, way = ways.pop()
-            ends = [END] if last in self.source.outputs else []
-            places = [*ends, *(u.loc for u in self.source.users[last])]
+            users = self.source.users[last]
+            own = self._matching(last.loc, way) if len(users) > 1 else []  # where ways part, it is made once
+            if own:
+                found += [p for p in own if p not in found]
+                continue
+            places = [*([END] if last in self.source.outputs else []), *(u.loc for u in users)]
             here = {at: hit for at in places if (hit := self._matching(at, way))}
             found += [p for hit in here.values() for p in hit if p not in found]
-            ways += [(u, (*way, u)) for u in self.source.users[last]
-                     if u.loc not in here and not isinstance(u.op, LINEAR)]
+            ways += [(u, (*way, u)) for u in users if u.loc not in here and not isinstance(u.op, LINEAR)]
         return found
 
     def _matching(self, at: str, way: tuple[Node, ...]) -> list[Proof]:
@@ -170,6 +194,11 @@ class _Found:
                 return hit
         own = way[0].op.kind.removesuffix("streams")
         return [p for p in here if own in "+".join(p.operations).split("+")] if meets else []
+
+
+def _length(host: Graph | None) -> int:
+    """How many operations a part of the host's is."""
+    return sum(bool(n.args) for n in host.nodes) if host else 0
 
 
 def _told(node: Node) -> str:
