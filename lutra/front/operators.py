@@ -9,6 +9,7 @@ from lutra.front import (
     arithmetic,
     channels_last,
     endings,
+    finn,
     fold,
     integer,
     layers,
@@ -36,9 +37,9 @@ _LAST: Mapping[str, Handler] = dict.fromkeys(channels_last.HANDLERS, channels_la
 TABLES: Mapping[str, Mapping[str, Handler]] = {
     **dict.fromkeys(STANDARD, _ONNX), "com.microsoft": integer.MICROSOFT,
     "qonnx.custom_op.general": _QONNX, "onnx.brevitas": _QONNX, "finn.custom_op.general": _QONNX,
-    "qonnx.custom_op.channels_last": _LAST,
+    "qonnx.custom_op.channels_last": _LAST, **dict.fromkeys(finn.DOMAINS, finn.HANDLERS),
 }
-JOINING = (*arithmetic.JOINING, *integer.JOINING, "Concat")  # take several branches of the network
+JOINING = (*arithmetic.JOINING, *integer.JOINING, *finn.JOINING, "Concat")  # take several branches of the network
 CONSTANT = (*quantisers.MAKERS, *qdq.HANDLERS)  # take constants as they take the network's data
 
 

@@ -25,6 +25,7 @@ from lutra.ops.source.curves import (
     Swish,
     ThresholdedRelu,
 )
+from lutra.ops.source.im2col import Im2Col
 from lutra.ops.source.linear import Conv, MatMul, Quantised
 from lutra.ops.source.pool import AveragePool, MaxPool
 from lutra.ops.source.qdq import QuantizeLinear
@@ -35,7 +36,7 @@ from lutra.ops.source.streams import AddStreams, Concat, MulStreams, Pairwise, S
 from lutra.ops.source.transposed import ConvTranspose
 
 __all__ = ["Abs", "Add", "AddStreams", "ArgMax", "AveragePool", "BatchNorm", "BipolarQuant", "Clip", "Concat", "Conv",
-           "ConvTranspose", "DepthToSpace", "Div", "Elementwise", "Elu", "Erf", "Exp", "Gelu", "HardSwish",
+           "ConvTranspose", "DepthToSpace", "Div", "Elementwise", "Elu", "Erf", "Exp", "Gelu", "HardSwish", "Im2Col",
            "LeakyRelu", "Log", "LogSoftmax", "MatMul", "MaxPool", "Mish", "Mul", "MulStreams", "MultiThreshold", "Neg",
            "Pad", "Pairwise", "Permute", "Pow", "Quant", "Quantised", "QuantizeLinear", "RSub", "Reciprocal", "Relu",
            "Reshape", "Round", "Sigmoid", "Sign", "Slice", "Softmax", "Softplus", "Softsign", "SourceOp",
