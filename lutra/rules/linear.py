@@ -198,6 +198,9 @@ def decompose(weights: Array, quant: tuple[Array, Array] | None, inputs: Array, 
         return Weights(whole.integers, np.array(whole.scale))
     rows = [lattice(row * inputs) for row in weights]
     if any(row is None for row in rows):
+        if quant is not None and (inputs != inputs[0]).any():
+            raise LutraError("the channels of its input have scales without a common divisor", loc,
+                             "quantise them with one scale, for instance behind the concatenation that brings them")
         raise LutraError(f"its weights of shape {weights.shape} are not quantised", loc,
                          "export the model with a Quant or BipolarQuant on every weight")
     found = [row for row in rows if isinstance(row, Lattice)]

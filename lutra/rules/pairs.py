@@ -122,20 +122,20 @@ def solve_pair(node: Node, head: PairSum, y: Array, slopes: tuple[Array, Array])
 
 def _shifted(node: Node, a: Array, b: Array, ratios: list[Array], y: Array) -> Node | None:
     """A sum shifted right, with the fewest bits with which one is exact."""
-    hard = [_hardest(a, b, ratios[0][c], ratios[1][c], y[:, c]) for c in range(y.shape[1])]
+    ends = int(y.min()), int(y.max())
+    hard = [_hardest(a, b, ratios[0][c], ratios[1][c], y[:, c], ends) for c in range(y.shape[1])]
     for shift in range(FINEST + 1):
-        rows = [_row(a, b, ratios[0][c], ratios[1][c], y[:, c], shift, hard[c]) for c in range(y.shape[1])]
+        rows = [_row(a, b, (ratios[0][c], ratios[1][c]), y[:, c], ends, shift, hard[c]) for c in range(y.shape[1])]
         if all(row is not None for row in rows):
             first, second, add = np.array(rows, np.int64).T
             return _rescaled(node, [first, second], add, shift, False, y)
     return None
 
 
-def _row(a: Array, b: Array, first: float, second: float, y: Array, shift: int, hard: Array,
+def _row(a: Array, b: Array, ratios: tuple[float, float], y: Array, ends: tuple[int, int], shift: int, hard: Array,
          ) -> tuple[int, int, int] | None:
     """Multipliers and an addend of one channel: those next to the real ratios that are exact, or None."""
-    near = [(int(np.floor(r * (1 << shift))) + more) for r in (first, second) for more in (0, 1)]
-    ends = int(y.min()), int(y.max())
+    near = [(int(np.floor(r * (1 << shift))) + more) for r in ratios for more in (0, 1)]
     for m0 in near[:2]:
         for m1 in near[2:]:
             if abs(m0) < LARGEST and abs(m1) < LARGEST and (
@@ -146,10 +146,10 @@ def _row(a: Array, b: Array, first: float, second: float, y: Array, shift: int, 
     return None
 
 
-def _hardest(a: Array, b: Array, first: float, second: float, y: Array) -> Array:
+def _hardest(a: Array, b: Array, first: float, second: float, y: Array, ends: tuple[int, int]) -> Array:
     """The pairs whose sums lie nearest to a step: what fails for any, mostly fails for one of these."""
     rest = first * a + second * b - y
-    inside = (y > y.min()) & (y < y.max())
+    inside = (y > ends[0]) & (y < ends[1])
     order = np.flatnonzero(inside)[np.argsort(rest[inside], kind="stable")]
     return np.concatenate([order[:HARD], order[-HARD:]])
 
