@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 REPO = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(REPO / "tests" / "props"), str(REPO / "bench")]
+sys.path.insert(0, str(REPO / "tests" / "props"))
 
 from drawn import network  # noqa: E402
 from shared import Board, parser  # noqa: E402
@@ -26,11 +26,13 @@ from lutra.errors import LutraError  # noqa: E402
 from lutra.hw.netlist import Netlist  # noqa: E402
 from lutra.ir import Array, Graph  # noqa: E402
 from lutra.ops.base import Hardware, Unit  # noqa: E402
+from lutra.plan.assemble import assemble  # noqa: E402
 from lutra.plan.depths import stream_depths  # noqa: E402
 from lutra.plan.devices import device  # noqa: E402
 from lutra.plan.plan import Plan  # noqa: E402
 from lutra.rules.lower import Lowered, lower  # noqa: E402
-from lutra.sim.rtl import RtlModel, RtlRun, Stimulus, from_words, to_words  # noqa: E402
+from lutra.sim.job import RtlRun, Stimulus  # noqa: E402
+from lutra.sim.rtl import RtlModel, from_words, to_words  # noqa: E402
 from lutra.tools.cache import Cache  # noqa: E402
 
 FRAMES = 6
@@ -93,12 +95,16 @@ def same_rtl(seeds: Iterable[int], cache: Path) -> int:
             continue
         if all(isinstance(n.op, Hardware) or n in low.graph.inputs or n.op.kind == "reshape" for n in low.graph.nodes):
             cases.append((seed, low, low.inputs[0].integers(x), random_plan(low.graph, seed)))
-    model = RtlModel.build_many([p.netlist for _, _, _, p in cases], Cache(cache), fast=False)
+    model = RtlModel.build_many([_netlist(p) for _, _, _, p in cases], Cache(cache), fast=False)
     for stalls in (0.0, 0.3):
-        runs = model.run_many([Stimulus(_words(p.netlist, low, x), stalls, seed) for seed, low, x, p in cases])
+        runs = model.run_many([Stimulus(_words(_netlist(p), low, x), stalls, seed) for seed, low, x, p in cases])
         for (seed, low, x, plan), run in zip(cases, runs, strict=True):
             _check(seed, low, x, plan, run, timed=not stalls)
     return len(cases)
+
+
+def _netlist(plan: Plan) -> Netlist:
+    return assemble(plan.graph, plan.folds, plan.depths)
 
 
 def _words(netlist: Netlist, low: Lowered, x: Array) -> Array:
@@ -109,9 +115,8 @@ def _words(netlist: Netlist, low: Lowered, x: Array) -> Array:
 
 def _check(seed: int, low: Lowered, x: Array, plan: Plan, run: RtlRun, timed: bool) -> None:
     values = low.graph.evaluate(x)
-    given = run.outputs
-    for words, end, node in zip(given, plan.netlist.outputs, low.graph.outputs, strict=True):
-        codes = from_words(words, node.out.size // end.words, node.out.range.bits)
+    for got, end, node in zip(run.received, _netlist(plan).outputs, low.graph.outputs, strict=True):
+        codes = from_words(got.words, node.out.size // end.words, node.out.range.bits)
         y = node.out.range.decode(codes).reshape(len(x), *node.out.shape)
         assert np.array_equal(y, values[node]), f"network {seed}: the RTL gives other integers"
     if timed:

@@ -27,7 +27,7 @@ def test_rtl_equals_the_integer_graph(cache, first):
 
 def test_networks_are_of_all_kinds():
     kinds = set()
-    for seed in range(60):
+    for seed in range(200):
         graph, _ = network(seed)
         kinds |= {n.op.kind for n in graph.nodes}
     assert {"addstreams", "mulstreams", "concat", "averagepool", "maxpool", "conv", "upsample", "slice", "take",
