@@ -13,6 +13,7 @@ from lutra.ops.reshape.op import Reshape
 from lutra.ops.source import Elementwise, real
 from lutra.rules.ends import InputEnd
 from lutra.rules.integers import grid
+from lutra.rules.order import last_is_channels
 from lutra.rules.view import View
 
 SHAPED = (Reshape, src.Permute)
@@ -80,9 +81,13 @@ def _stream_order(path: list[Node], shape: tuple[int, ...]) -> tuple[Array, tupl
     index = np.arange(int(np.prod(shape, dtype=np.int64))).reshape(shape)
     for node in path:
         match node.op:
+            case src.Pad() as op if last_is_channels(tuple(map(sum, zip(op.before, op.after, strict=True))), 0):
+                break
+            case src.Upsample(factors=factors) if last_is_channels(factors, 1):
+                break
             case Reshape() | src.Permute():
                 index = moved(node.op, index)
-            case src.Conv() | src.ConvTranspose() | src.MaxPool() | src.AveragePool() | src.Pad() if (
+            case src.Conv() | src.ConvTranspose() | src.MaxPool() | src.AveragePool() | src.Pad() | src.Upsample() if (
                     index.ndim in (2, 3)):
                 index = np.moveaxis(index, 0, -1)
                 break

@@ -26,7 +26,7 @@ from lutra.rules.ends import InputEnd, OutputEnd
 from lutra.rules.entry import InputFormat, input_end, moved, ops_graph
 from lutra.rules.integers import Lowering, Proof, affine
 from lutra.rules.joins import lower_concat, lower_pairwise
-from lutra.rules.linear import lower_conv, lower_matmul, lower_transposed
+from lutra.rules.linear import check_weights, lower_conv, lower_matmul, lower_transposed
 from lutra.rules.order import cut, upsampled
 from lutra.rules.pairs import Pair
 from lutra.rules.simplify import RULES, merged
@@ -66,6 +66,7 @@ def lower(source: Graph, given: Given, family: str, low: Lowering | None = None)
     keeps what was solved before an error, for those who want to say it.
     """
     low = low or Lowering(family)
+    _check_quantised(source)
     ends, starts, views, host = _begin(source, given)
     for node in source.nodes:
         if isinstance(node.op, Input) or node in host or node in views:
@@ -83,6 +84,21 @@ def lower(source: Graph, given: Given, family: str, low: Lowering | None = None)
                          "export the model with Quant nodes")
     fed = tuple(replace(e, shape=n.out.shape) for e, n in zip(ends, graph.inputs, strict=True))
     return Lowered(graph, fed, tuple(end for _, end in done), tuple(low.proofs))
+
+
+def _check_quantised(source: Graph) -> None:
+    """LutraError, at the first layer, for a model in which nothing is quantised at all."""
+    layers = [n for n in source.nodes if isinstance(n.op, (src.MatMul, src.Conv, src.ConvTranspose))]
+    if any(isinstance(n.op, Elementwise) and n.op.finite for n in source.nodes) or any(
+            n.op.quant is not None for n in layers if isinstance(n.op, (src.MatMul, src.Conv, src.ConvTranspose))):
+        return
+    for node in layers:
+        assert isinstance(node.op, (src.MatMul, src.Conv, src.ConvTranspose))
+        try:
+            check_weights(node.op.weights.array, None, node.loc)
+        except LutraError as e:
+            raise LutraError("its weights are real numbers, and nothing in the model is quantised", node.loc,
+                             "train it with quantisation, or quantise it with onnxruntime.quantization first") from e
 
 
 def _shared(source: Graph, node: Node) -> bool:

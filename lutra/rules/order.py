@@ -50,6 +50,13 @@ def plane(values: tuple[int, ...], missing: int) -> Pair:
     return rows, columns
 
 
+def last_is_channels(axes: tuple[int, ...], none: int) -> bool:
+    """Whether what is done along each axis of an image leaves the last one alone (`none`) and neither of the others:
+    then the channels are last.
+    """
+    return len(axes) == 3 and axes[-1] == none and none not in axes[:2]
+
+
 def channels_first(view: View, axes: int) -> View:
     """A view of (H, W, C) in the source's axes: (C, H, W), or (C, W) for 1-D data."""
     height, width, c = view.index.shape
@@ -120,6 +127,9 @@ def upsampled(low: Lowering, view: View, factors: tuple[int, ...], loc: str) -> 
     """Each element repeated along each source axis; of (C, *spatial) along the spatial axes."""
     if max(factors) == 1:
         return view
+    if last_is_channels(factors, 1):
+        first = view.reindexed(lambda index: np.moveaxis(index, -1, 0))
+        return upsampled(low, first, (1, *factors[:-1]), loc).reindexed(lambda index: np.moveaxis(index, 0, -1))
     if view.index.ndim not in (2, 3) or factors[0] != 1:
         raise LutraError(f"elements of a tensor of shape {view.index.shape} repeated {factors} times", loc,
                          "repeat rows and columns of (C, H, W) only")

@@ -16,7 +16,7 @@ from lutra.ops.pad.op import Pad
 from lutra.ops.source import real
 from lutra.ops.window.op import Window
 from lutra.rules.integers import Integers, Lowering, affine_chain
-from lutra.rules.order import channels_first, in_pixels, plane
+from lutra.rules.order import channels_first, in_pixels, last_is_channels, plane
 from lutra.rules.solve import slope
 from lutra.rules.view import View, channelwise, reshaped
 
@@ -70,6 +70,10 @@ def lower_pad(low: Lowering, view: View, op: src.Pad, loc: str) -> View:
     if op.value != 0 or len(op.before) not in (2, 3):
         raise LutraError(f"padding {op.before}, {op.after} with {op.value:g} is not supported", loc,
                          "pad (C, H, W) with 0")
+    if last_is_channels(tuple(map(sum, zip(op.before, op.after, strict=True))), 0):
+        turned = src.Pad((0, *op.before[:-1]), (0, *op.after[:-1]), op.value)
+        first = view.reindexed(lambda index: np.moveaxis(index, -1, 0))
+        return lower_pad(low, first, turned, loc).reindexed(lambda index: np.moveaxis(index, 0, -1))
     view, frame, order = in_pixels(low, low.settle(view, loc), loc)
     ints = low.integers(view, loc, zero=True)
     zero = zero_of(ints)
