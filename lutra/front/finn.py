@@ -12,7 +12,7 @@ import numpy as np
 
 from lutra.errors import LutraError
 from lutra.front.arithmetic import add
-from lutra.front.values import Call, Stream
+from lutra.front.values import Call, Stream, whole
 from lutra.ir import Array, Constant
 from lutra.ops.source import Add, Conv, Im2Col, MatMul, MultiThreshold, Pad, Permute, Quantised, real
 
@@ -39,10 +39,10 @@ def _windows(call: Call) -> Stream:
     return call.emit(Im2Col(pair("ConvKernelDim", []), pair("Stride", [1, 1]), pair("Dilation", [1, 1])))
 
 
-def _whole(call: Call) -> Array:
+def _integers(call: Call) -> Array:
     """The weights, which must be integers; as bits they stand for -1 and +1."""
     values = call.numbers(1, "the weights")
-    if (values != np.rint(values)).any():
+    if not whole(values):
         raise LutraError("the weights are not integers", hint="export the model again")
     if call.attr("binaryXnorMode", 0):
         values = 2 * values - 1
@@ -57,7 +57,7 @@ def _matrix_unit(call: Call) -> Stream:
     """Product x W with W of (inputs, outputs), and thresholds. Bits x and w are equal as often as the sum of
     x (2 w - 1) says, plus the zeros of w: so counting them is a product by -1 and +1 and a constant.
     """
-    w = _whole(call)
+    w = _integers(call)
     if w.ndim != 2:
         raise LutraError(f"weights of shape {w.shape} are no matrix", hint="export the model again")
     patches = call.stream.node
@@ -74,7 +74,7 @@ def _matrix_unit(call: Call) -> Stream:
 
 def _vector_unit(call: Call) -> Stream:
     """A depthwise convolution by weights (channels, 1, *kernel), and thresholds."""
-    w = _whole(call)
+    w = _integers(call)
     op = call.stream.node.op
     if not isinstance(op, Im2Col) or w.ndim != 4 or w.shape[1:] != (1, *op.kernel):
         raise LutraError(f"weights of shape {w.shape} do not fit what is before them",

@@ -10,9 +10,10 @@ import numpy as np
 from lutra.errors import LutraError
 from lutra.front.fold import axes_of
 from lutra.front.geometry import Geometry, ceil_after, geometry
-from lutra.front.values import Call, Stream
+from lutra.front.values import Call, Stream, check_size
 from lutra.ir import Constant, Op
 from lutra.ops.source import AveragePool, MatMul, MaxPool, Permute, Reshape, real
+from lutra.ops.source.window import out_size
 
 
 def _window(call: Call) -> tuple[tuple[int, ...], Geometry, tuple[int, ...]]:
@@ -38,6 +39,7 @@ def averaged(call: Call) -> Stream:
     counted = g.before, tuple(map(min, stated, g.after))
     if not call.attr("count_include_pad", 0):
         counted = ((0,) * len(kernel),) * 2
+    check_size(out_size(call.stream.node.out.shape[1:], kernel, g.stride, g.before, g.after, g.dilation))
     return call.emit(AveragePool(kernel, g.stride, g.before, g.after, g.dilation, *counted))
 
 

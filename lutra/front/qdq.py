@@ -9,7 +9,7 @@ import numpy as np
 
 from lutra.errors import LutraError
 from lutra.front.tensors import integers, name_of
-from lutra.front.values import Call, Const, Stream, Value
+from lutra.front.values import Call, Const, Stream, Value, whole
 from lutra.ir import REAL, Array, Tensor
 from lutra.ops.source import Mul, QuantizeLinear, Sub, real
 from lutra.ops.source.quant import check_scale
@@ -57,10 +57,10 @@ def dequantised(call: Call) -> Value:
     if isinstance(value, Stream):
         return _dequantised_stream(call, value, steps)
     x = value.array
-    if (x != np.rint(x)).any() or x.dtype.kind == "b":
+    if x.dtype.kind == "b" or not whole(x):
         raise LutraError("the constant to dequantise does not hold integers", hint="export the model again")
-    whole = np.rint(x).astype(np.int64) - steps.zero.astype(np.int64)
-    return Const(whole * steps.scale, (whole, np.broadcast_to(steps.scale, x.shape)))
+    counts = x.astype(np.int64) - steps.zero.astype(np.int64)
+    return Const(counts * steps.scale, (counts, np.broadcast_to(steps.scale, x.shape)))
 
 
 def _dequantised_stream(call: Call, value: Stream, steps: Steps) -> Stream:

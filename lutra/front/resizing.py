@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from lutra.errors import LutraError
-from lutra.front.values import Call, Stream, text
+from lutra.front.values import Call, Stream, check_size, text
 from lutra.ir import Array
 from lutra.ops.source import Upsample
 
@@ -40,6 +40,7 @@ def _resize(call: Call) -> Stream:
     old = call.op == "Upsample" or call.opset < 11
     coordinates = "asymmetric" if old else call.attr("coordinate_transformation_mode", "half_pixel")
     nearest = "floor" if old else call.attr("nearest_mode", "round_prefer_floor")
+    check_size(sizes)
     _check_repeats(shape, sizes, coordinates, nearest)
     return call.emit(Upsample(tuple(m // n for m, n in zip(sizes[batch:], shape[batch:], strict=True))))
 

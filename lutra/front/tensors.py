@@ -106,7 +106,8 @@ def _unpacked(values: Array, stored: Stored, size: int) -> Array:
 def _widened(values: Array, name: str) -> Array:
     match name:
         case "FLOAT" | "DOUBLE":
-            return values.astype(np.float64)
+            with np.errstate(invalid="ignore"):  # a signalling nan
+                return values.astype(np.float64)
         case "FLOAT16":
             return values.astype(np.uint16).view(np.float16).astype(np.float64)
         case "BFLOAT16":

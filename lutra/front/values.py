@@ -14,6 +14,8 @@ from lutra.front.tensors import MOST
 from lutra.ir import Array, Constant, Node, Op
 from lutra.ops.source import real
 
+WHOLE = 1 << 53  # double precision holds every integer below it
+
 
 @dataclass(frozen=True, eq=False)
 class Const:
@@ -166,6 +168,11 @@ def check_size(shape: tuple[int, ...]) -> None:
     if size < 1 or size > MOST:
         raise LutraError(f"a tensor of shape {shape} {'is empty' if size < 1 else 'is too large'}",
                          hint=f"every axis at least 1, at most {MOST} elements in all")
+
+
+def whole(values: Array) -> bool:
+    """Whether all values are integers that double precision tells apart."""
+    return bool((np.abs(values) < WHOLE).all() and (values == np.rint(values)).all())
 
 
 def check_finite(values: Array, what: str) -> None:

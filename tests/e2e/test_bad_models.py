@@ -77,15 +77,31 @@ def test_paths_that_cannot_be_read(tmp_path):
     assert "int is not a model" in refused(3)
 
 
-def test_any_damaged_byte_is_an_error_of_ours_or_none():
-    rng = np.random.default_rng(0)
+def quantised_layers():
     constants = [const("w", np.ones((4, 3))), const("s", 0.5), const("z", 0.0), const("b", 4.0),
                  const("zero", [0], np.int64), const("k", [1], np.int64), const("rest", [-1], np.int64)]
     nodes = [node("BipolarQuant", ("w", "s"), ("q",), domain=Q), node("MatMul", ("x", "q"), ("m",)),
              node("Quant", ("m", "s", "z", "b"), ("r",), domain=Q, narrow=1), node("Shape", ("r",), ("d",)),
              node("Slice", ("d", "zero", "k"), ("e",)), node("Concat", ("e", "rest"), ("f",), axis=0),
              node("Reshape", ("r", "f"), ("g",)), node("TopK", ("g", "k"), ("v", "y"))]
-    data = model(nodes, constants).SerializeToString()
+    return model(nodes, constants)
+
+
+def dequantised_branches():
+    constants = [const("i", np.ones((4, 4, 1, 1)), np.int8), const("s", 0.5), const("t", [0.5, 1.0, 2.0, 0.25]),
+                 const("z", 3, np.int8), const("f", [1.0, 1.0, 2.0, 2.0])]
+    nodes = [node("QuantizeLinear", ("x", "s", "z"), ("q",)), node("DequantizeLinear", ("q", "s", "z"), ("d",)),
+             node("DequantizeLinear", ("i", "t"), ("w",), axis=0), node("Conv", ("d", "w"), ("c",)),
+             node("Split", ("c",), ("a", "b"), axis=1), node("Mul", ("a", "b"), ("m",)),
+             node("Concat", ("m", "a"), ("n",), axis=1), node("Resize", ("n", "", "f"), ("u",)),
+             node("AveragePool", ("u",), ("p",), kernel_shape=[2, 2], strides=[2, 2]), node("Add", ("p", "d"))]
+    return model(nodes, constants, inputs=[info("x", (1, 4, 2, 2))])
+
+
+@pytest.mark.parametrize("whole", [quantised_layers, dequantised_branches], ids=lambda f: f.__name__)
+def test_any_damaged_byte_is_an_error_of_ours_or_none(whole):
+    rng = np.random.default_rng(0)
+    data = whole().SerializeToString()
     load(data)
     errors = 0
     for _ in range(3000):
@@ -342,6 +358,136 @@ def test_inconsistent_shape_arithmetic():
     nodes = [node("Concat", ("a", "b"), ("c",), axis=0), node("Reshape", ("x", "c"))]
     text = refused(model(nodes, [const("a", [1], np.int64), const("b", 4, np.int64)]))
     assert "Concat cannot be computed from constants of shape (1,) and ()" in text
+
+
+# -- linear quantisation, and operators of branches
+
+
+def integer(name, values, kind):
+    """A tensor of any type, those among them that NumPy lacks."""
+    values = np.asarray(values)
+    return helper.make_tensor(name, kind, values.shape, values.ravel())
+
+
+def qdq(scale=0.5, zero=0, kind=TensorProto.INT8, op="QuantizeLinear", inputs=("x", "s", "z"), **attrs):
+    return model([node(op, inputs, **attrs)], [const("s", scale), integer("z", zero, kind)], opset=23)
+
+
+@pytest.mark.parametrize("kwargs, message", [
+    ({"scale": np.nan}, "scale nan is not a positive finite number"), ({"scale": 0.0}, "scale 0 is not"),
+    ({"scale": -1.0}, "scale -1 is not"), ({"scale": np.inf}, "scale inf is not"),
+    ({"scale": [1.0] * 4, "zero": [0] * 4, "axis": 2}, "axis 2 does not exist in 2 axes"),
+    ({"scale": [1.0] * 4, "zero": [0] * 4, "axis": 0}, "axis 0 is the batch axis"),
+    ({"scale": [1.0] * 3, "zero": [0] * 3, "axis": 1}, "3 scales do not fit axis 1 of a tensor of shape (1, 4)"),
+    ({"scale": [1.0] * 4, "zero": [0] * 3}, "the zero point has shape (3,), the scale (4,)"),
+    ({"scale": [1.0] * 4, "zero": 0}, "the zero point has shape (), the scale (4,)"),
+    ({"scale": [[1.0, 1.0]], "zero": [[0, 0]], "block_size": 2}, "blocked quantisation (scales of shape (1, 2))"),
+    ({"block_size": 4}, "blocked quantisation"),
+    ({"zero": 0.5, "kind": TensorProto.FLOAT}, "quantisation to FLOAT is not supported"),
+    ({"zero": True, "kind": TensorProto.BOOL}, "quantisation to BOOL is not supported"),
+    ({"kind": TensorProto.INT32}, "quantisation to INT32 is not supported"),
+    ({"kind": TensorProto.UINT64}, "quantisation to UINT64 is not supported"),
+    ({"inputs": ("x", "s"), "output_dtype": TensorProto.FLOAT8E4M3FN}, "quantisation to data type 17"),
+    ({"inputs": ("x",)}, "the scale (input 2) is missing"),
+    ({"inputs": ("x", "x", "z")}, "QuantizeLinear of two branches"),
+    ({"inputs": ("s", "x", "z")}, "the scale (input 2) is computed from the network's data"),
+    ({"inputs": ("", "s", "z")}, "QuantizeLinear lacks its first input"),
+    ({"axis": 1.5, "scale": [1.0] * 4, "zero": [0] * 4}, "attribute axis has the wrong type"),
+])
+def test_linear_quantisers(kwargs, message):
+    text = refused(qdq(**kwargs))
+    assert text.startswith("QuantizeLinear 'my_quantizelinear' (node 1 of 1): ") and message in text
+
+
+def test_a_zero_point_outside_its_type():
+    made = [node("Add", ("u", "v"), ("z",)), node("Cast", ("z",), ("i",), to=TensorProto.INT8),
+            node("QuantizeLinear", ("x", "s", "i"))]
+    far = [const("u", 100, np.int64), const("v", 100, np.int64), const("s", 0.5)]
+    assert "zero point 200 is no integer from -128 to 127 (INT8)" in refused(model(made, far))
+
+
+def test_integers_of_one_type_dequantised_as_another():
+    two = [node("QuantizeLinear", ("x", "s", "z"), ("q",)), node("DequantizeLinear", ("q", "s", "u"))]
+    constants = [const("s", 0.5), integer("z", 0, TensorProto.INT8), integer("u", 0, TensorProto.UINT8)]
+    assert "integers from -128 to 127 are dequantised as UINT8" in refused(model(two, constants))
+    weights = [node("DequantizeLinear", ("w", "s", "z"), ("v",)), node("MatMul", ("x", "v"))]
+    stored = [const("s", 0.5), integer("z", 0, TensorProto.INT8)]
+    wrong = model(weights, [*stored, integer("w", np.ones((4, 2), int), TensorProto.UINT8)])
+    assert "the zero point has type INT8, its data UINT8" in refused(wrong)
+    broken = model(weights, [*stored, const("w", np.full((4, 2), 0.5))])
+    assert "the constant to dequantise does not hold integers" in refused(broken)
+
+
+def test_unknown_number_formats():
+    text = refused(qdq(kind=TensorProto.FLOAT8E4M3FN))
+    assert "initialiser 'z': data type 17 of a tensor is not supported" in text
+
+
+CHANNELS = info("x", (1, 4, 6, 6))
+
+
+@pytest.mark.parametrize("op, inputs, attrs, message", [
+    ("Split", ("x", "c"), {"axis": 1}, "parts of 1, 2 elements do not add up to the 4 of the axis"),
+    ("Split", ("x",), {"axis": 0}, "axis 0 is the batch axis"),
+    ("Split", ("x",), {"axis": 1, "num_outputs": 0}, "4 elements do not split into 0 equal parts"),
+    ("Resize", ("x", "", "h"), {}, "axis 2 of 6 elements is resized to 4.5"),
+    ("Resize", ("x", "", "", "d"), {}, "is resized to (1, 4, 9, 6) (only integer factors"),
+    ("Resize", ("x", "", "", "e"), {"mode": "linear"}, "Resize in mode 'linear' is not supported"),
+    ("Resize", ("x", "", "", "b"), {}, "the batch axis is resized"),
+    ("Resize", ("x", "", "c"), {}, "do not fit 4 axes"),
+    ("Resize", ("x", "", "", "e"), {"coordinate_transformation_mode": "tf_crop_and_resize"}, "is not supported"),
+    ("DepthToSpace", ("x",), {"blocksize": 3}, "4 channels make no blocks of 3"),
+    ("DepthToSpace", ("x",), {}, "make no blocks of 0"), ("DepthToSpace", ("x",), {"blocksize": 2, "mode": "R"}, "'R'"),
+    ("SpaceToDepth", ("x",), {"blocksize": 4}, "6 rows and 6 columns make no blocks of 4"),
+    ("Gather", ("x", "d"), {"axis": 1}, "index 4 does not exist in 4 elements"),
+    ("Gather", ("x", "h"), {"axis": 1}, "the indices are not integers"),
+    ("Gather", ("x", "d"), {"axis": 0}, "axis 0 is the batch axis"),
+    ("Slice", ("x", "c", "c"), {}, "axis 0 is the batch axis"),
+    ("Slice", ("x",), {"starts": [3], "ends": [3], "axes": [1]}, "a selection of axis 1 is empty"),
+    ("Slice", ("x",), {"starts": [3], "ends": [3, 4], "axes": [1]}, "1 starts, 2 ends, 1 axes and 1 steps"),
+    ("Concat", ("x", "x"), {}, "Concat has no axis"), ("Concat", ("x", "x"), {"axis": 4}, "axis 4 does not exist"),
+    ("AveragePool", ("x",), {}, "a kernel () does not fit"),
+    ("AveragePool", ("x",), {"kernel_shape": [1, 1], "pads": [1, 1, 1, 1]}, "lies in the padding altogether"),
+    ("AveragePool", ("x",), {"kernel_shape": [9, 9]}, "a kernel of 9 .* larger than 6"),
+    ("ReduceMean", ("x",), {}, "axis 0 is the batch axis"), ("ReduceMean", ("x",), {"axes": [7]}, "axis 7 does not"),
+    ("ConvTranspose", ("x", "w"), {}, "do not fit 4 channels"),
+    ("ConvTranspose", ("x", "w"), {"strides": [0, 1]}, "strides (0, 1) do not fit"),
+    ("ConvTranspose", ("x", "w"), {"pads": [1, 1]}, "padding (1, 1) and output padding (0, 0) do not fit 2 axes"),
+    ("Celu", ("x",), {"alpha": 0.0}, "divides by zero"), ("Elu", ("x",), {"alpha": np.nan}, "alpha is not finite"),
+    ("Gelu", ("x",), {"approximate": "maybe"}, "approximate='maybe' is not known"),
+    ("Clip", ("x", "two"), {}, "the lower bound has shape (2,)"), ("PRelu", ("x", "c"), {}, "does not fit"),
+])
+def test_operators_on_channels(op, inputs, attrs, message):
+    constants = [const("c", [1, 2], np.int64), const("h", [1.0, 1.0, 0.75, 2.0]), const("d", [1, 4, 9, 6], np.int64),
+                 const("e", [1, 4, 12, 12], np.int64), const("b", [2, 4, 6, 6], np.int64), const("two", [1.0, 2.0]),
+                 const("w", np.ones((3, 2, 3, 3)))]
+    text = refused(model([node(op, inputs, **attrs)], constants, inputs=[CHANNELS]))
+    assert text.startswith(f"{op} 'my_{op.lower()}' (node 1 of 1): ") and re.search(message if ".*" in message else
+                                                                                    re.escape(message), text)
+
+
+def integer_product(op="QLinearMatMul", names=("x", "s", "z", "w", "s", "z", "s", "z"), domain="", **changed):
+    stored = {"s": const("s", 0.5), "z": integer("z", 0, TensorProto.INT8),
+              "w": integer("w", np.ones((4, 3), int), TensorProto.INT8), **changed}
+    return model([node(op, names, domain=domain)], list(stored.values()),
+                 inputs=[info("x", (1, 4), TensorProto.INT8)])
+
+
+def test_integer_operators():
+    load(integer_product())
+    assert "scale 0 is not" in refused(integer_product(s=const("s", 0.0)))
+    assert "the zero point has type UINT8, its data INT8" in refused(
+        integer_product(z=integer("z", 0, TensorProto.UINT8)))
+    assert "the scale (input 2) is missing" in refused(integer_product(names=("x", "", "z", "w", "s", "z", "s", "z")))
+    assert "do not fit a tensor of shape (4,)" in refused(
+        integer_product(w=integer("w", np.ones((5, 3), int), TensorProto.INT8)))
+    assert "have 1 axes instead of 2" in refused(integer_product(w=integer("w", [1, 2], TensorProto.INT8)))
+    ours = "com.microsoft"
+    assert "QLinearConcat has 3 inputs" in refused(integer_product("QLinearConcat", ("s", "z", "x"), ours))
+    text = refused(integer_product("QLinearSoftmax", ("x", "s", "z"), ours))
+    assert "QLinearSoftmax is not supported (supported are" in text
+    dynamic = [node("DynamicQuantizeLinear", ("x",), ("q", "s", "z")), node("DequantizeLinear", ("q", "s", "z"))]
+    assert "quantise statically: onnxruntime.quantization.quantize_static" in refused(model(dynamic))
 
 
 # -- names are data

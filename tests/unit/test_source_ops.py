@@ -255,6 +255,21 @@ def test_average_counts_what_it_is_told():
         apply(src.AveragePool((1,), (1,), (1,), (0,), (1,), (0,), (0,)), x)
 
 
+def test_the_divisor_is_how_many_elements_of_each_window_count(rng):
+    for _ in range(300):
+        n, kernel, stride, dilation = (int(v) for v in rng.integers(1, [12, 5, 4, 4]))
+        before, after = (int(v) for v in rng.integers(0, 4, 2))
+        counted = int(rng.integers(0, before + 1)), int(rng.integers(0, after + 1))
+        reach = (kernel - 1) * dilation + 1
+        if n + before + after < reach:
+            continue
+        op = src.AveragePool((kernel,), (stride,), (before,), (after,), (dilation,), counted[:1], counted[1:])
+        counts = np.zeros(before + n + after, int)
+        counts[before - counted[0] : before + n + counted[1]] = 1
+        starts = range(0, len(counts) - reach + 1, stride)
+        assert op.divisor((n,)).tolist() == [counts[i : i + reach : dilation].sum() for i in starts]
+
+
 def transposed_by_hand(x, w, op):
     """Each element spreads its kernel, as ONNX defines it."""
     c, m = w.shape[:2]

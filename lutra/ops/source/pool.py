@@ -71,15 +71,16 @@ class AveragePool(SourceOp):
 
     def divisor(self, size: tuple[int, ...]) -> Array:
         """How many elements count in each window of a frame of spatial `size`: int64, of shape out."""
-        mask = np.ones((1, 1, *size), np.int64)
-        for values, before, after in ((1, self.counted_before, self.counted_after), (0, self._rest(0), self._rest(1))):
-            mask = np.pad(mask, [(0, 0), (0, 0), *zip(before, after, strict=True)], constant_values=values)
-        view = windows(mask, self.kernel, self.stride, self.dilation)
-        return np.asarray(view.sum(axis=tuple(range(-len(self.kernel), 0)))[0, 0])
-
-    def _rest(self, side: int) -> tuple[int, ...]:
-        whole, counted = ((self.before, self.counted_before), (self.after, self.counted_after))[side]
-        return tuple(max(0, w - c) for w, c in zip(whole, counted, strict=True))
+        out = out_size(size, self.kernel, self.stride, self.before, self.after, self.dilation)
+        total = np.ones((1,) * len(size), np.int64)
+        for i, n in enumerate(size):
+            start = np.arange(out[i]) * self.stride[i] - self.before[i]
+            # taps start + j * dilation from -counted_before to n + counted_after, which is not included
+            first, end = (-((start - bound) // self.dilation[i]) for bound in
+                          (-self.counted_before[i], n + self.counted_after[i]))
+            count = np.minimum(end, self.kernel[i]) - np.maximum(first, 0)
+            total = total * np.maximum(count, 0).reshape([-1 if a == i else 1 for a in range(len(size))])
+        return total
 
     def evaluate(self, *args: Array) -> Array:
         """One sum, one division."""
