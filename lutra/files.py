@@ -27,13 +27,13 @@ def whole(folder: Path, fill: Callable[[Path], None]) -> None:
         raise _unwritable(folder, e) from e
 
 
-def written(path: Path, text: str) -> Path:
+def written(path: Path, content: str | bytes) -> Path:
     """The file, written whole: a draft beside it takes its place."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as draft:
+        with tempfile.NamedTemporaryFile("wb", dir=path.parent, delete=False) as draft:
             try:
-                draft.write(text)
+                draft.write(content.encode() if isinstance(content, str) else content)
                 draft.flush()
                 Path(draft.name).chmod(0o644)
                 Path(draft.name).replace(path)

@@ -22,6 +22,7 @@ BELOW = {
     "sim": {"errors", "ir", "hw", "ops", "tools"},
     "synth": {"errors", "ir", "hw", "ops", "tools", "plan"},  # of the plan, the table of devices
     "data": set(),
+    "zoo": {"errors"},
     "report": {"errors", "ir", "hw", "ops", "plan"},
     "frames": {"errors", "ir"},
     "files": {"errors"},
@@ -29,7 +30,7 @@ BELOW = {
 BELOW["explanation"] = {"errors", "ir", "ops", "rules", "front", "plan", "build"}
 BELOW["summary"] = BELOW["store"] = BELOW["accelerator"] = BELOW["build"] = {
     *BELOW, "accelerator", "store", "summary", "lutra"}
-BELOW["cli"] = {"errors", "ir", "plan", "tools", "lutra"}  # and the public interface
+BELOW["cli"] = {"errors", "ir", "plan", "tools", "zoo", "files", "lutra"}  # and the public interface
 BELOW["__init__"] = {"errors", "build", "accelerator", "explanation"}
 BELOW["__main__"] = {"cli"}
 
