@@ -35,7 +35,7 @@ FAULTS: dict[str, list[tuple[str, str, str]]] = {
         ("fifo.sv", "AW'(PLACES - 1)", "AW'(PLACES - 2)"),
         ("fifo.sv", "full   <= stored == CW'(DEPTH - 1)", "full   <= stored == CW'(DEPTH)"),
         ("fifo.sv", "some   <= queued != CW'(1)", "some   <= 1'b0"),
-        ("fifo.sv", "fetch = some && (!out_valid || out_ready)", "fetch = some"),
+        ("fifo.sv", "fetch = some && move", "fetch = some"),
         ("fifo.sv", "assign in_ready = !out_valid;", "assign in_ready = 1'b1;"),
         ("fifo.sv", "assign push     = in_valid && in_ready", "assign push     = in_valid"),
         ("skid.sv", "out_data <= full ? spare : in_data", "out_data <= in_data"),
@@ -155,9 +155,9 @@ FAULTS: dict[str, list[tuple[str, str, str]]] = {
         ("window.sv", "!column_last ? (AW + 1)'(STEP_COLUMN)", "!column_last ? (AW + 1)'(STEP_ROW)"),
         ("window.sv", "(AW + 1)'(STEP_FRAME)", "(AW + 1)'(STEP_ROW)"),
         ("window.sv", "far[AW] ? raddr + ahead", "1'b0 ? raddr + ahead"),  # never wraps
-        ("window.sv", "assign move = !out_valid || out_ready", "assign move = 1'b1"),
+        ("ram.sv", "assign move = move_out", "assign move = 1'b1"),
         ("window.sv", "read_end <= end_row", "read_end <= 1'b0"),  # rows are never given back
-        ("window.sv", "if (move) fetched <= mem[raddr]", "fetched <= mem[raddr]"),
+        ("ram.sv", ".fetch(move)", ".fetch(1'b1)"),
     ],
 }
 

@@ -23,7 +23,7 @@ from lutra.tools.formal import prove
 
 LUTRA = Path(lutra.__file__).parent
 FORMAL = [LUTRA / "hw/formal/order.sv", Path(__file__).with_name("reference.sv")]
-PRIMITIVES = [LUTRA / f"hw/rtl/{n}.sv" for n in ("count", "span", "skid", "fifo")]
+PRIMITIVES = [LUTRA / f"hw/rtl/{n}.sv" for n in ("count", "span", "skid", "ram", "fifo")]
 OPERATORS = [LUTRA / f"ops/{n}/{n}.sv" for n in ("width", "pad", "window", "maxreduce", "argmax")]
 SOURCES = PRIMITIVES + OPERATORS + FORMAL
 FOREVER = 7  # cycles of an induction: more than the patience of `formal_rules`
@@ -82,7 +82,7 @@ def test_values_of_the_first_frames(name, params, where):
 FAULTS = [
     ("a full slice goes on taking", "skid", "assign in_ready = !full;", "assign in_ready = 1'b1;", IN_ORDER[0]),
     ("the spare word is overwritten", "skid", "if (!full) spare", "spare", IN_ORDER[0]),
-    ("the output does not wait", "fifo", "(out_valid && !out_ready));", "1'b0);", IN_ORDER[3]),
+    ("the output does not wait", "ram", "assign move = move_out", "assign move = 1'b1", IN_ORDER[3]),
     ("a FIFO takes one word too many", "fifo", "stored == CW'(DEPTH - 1)", "stored == CW'(DEPTH)", IN_ORDER[3]),
     ("a FIFO that never forgets being full", "fifo", "full   <= 1'b0;\n            end", "end", IN_ORDER[4]),
     ("a converter that does not wait", "width", "!(last && out_valid)", "1'b1", IN_ORDER[7]),

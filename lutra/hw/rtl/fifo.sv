@@ -106,10 +106,13 @@ module lutra_fifo_ram #(
     logic [WIDTH-1:0] value;
     formal_order #(.BITS(WIDTH), .IN_LANES(1), .OUT_LANES(1)) order (.*);
 
-    logic read_out;  // the block memory's register holds a word
-    wire [15:0] past = out_valid + read_out;  // words beyond the memory
+    logic waits;  // the block memory's register holds a word
+    logic [WIDTH-1:0] waiting, seen;
+    wire [15:0] past = out_valid + waits;  // words beyond the memory
     wire [15:0] place = head + ahead - past;
+    wire [AW-1:0] look = AW'(place >= PLACES ? place - PLACES : place);
     always_ff @(posedge clk) begin
+        if (!rst && tracked) assert ((ahead >= past ? seen : ahead < out_valid ? out_data : waiting) == value);
         if (!rst) begin
             assert (stored == count && stored <= DEPTH && stored == queued + past);
             assert (some == (queued != 0) && full == (stored == DEPTH));
@@ -119,57 +122,9 @@ module lutra_fifo_ram #(
     end
 `endif
 
-    generate
-        if (BLOCK != 0) begin : g_block
-            logic read_valid, move;
-            assign move  = !out_valid || out_ready;
-            assign fetch = some && (!read_valid || move);
-            always_ff @(posedge clk) begin
-                read_valid <= !rst && (fetch || (read_valid && !move));
-                out_valid  <= !rst && (move ? read_valid : 1'b1);
-            end
-            // As wide as one block of this depth is: none is put behind another, with a multiplexer after a slow memory.
-            localparam int SLICE = PLACES > 8192 ? 1 : PLACES > 4096 ? 2 : PLACES > 2048 ? 4 : PLACES > 1024 ? 9
-                                 : PLACES > 512 ? 18 : 36;
-            for (genvar low = 0; low < WIDTH; low += SLICE) begin : g_slice
-                localparam int BITS = WIDTH - low < SLICE ? WIDTH - low : SLICE;
-                (* ram_style = "block", no_rw_check *) logic [BITS-1:0] mem[PLACES];
-                logic [BITS-1:0] read;
-                always_ff @(posedge clk) begin
-                    if (push) mem[tail] <= in_data[low+:BITS];
-                    if (fetch) read <= mem[head];
-                    if (move) out_data[low+:BITS] <= read;
-                end
-`ifdef FORMAL
-                always_ff @(posedge clk) begin
-                    if (!rst && tracked) begin
-                        if (ahead < out_valid) assert (out_data[low+:BITS] == value[low+:BITS]);
-                        else if (ahead < past) assert (read == value[low+:BITS]);
-                        else assert (mem[place >= PLACES ? place - PLACES : place] == value[low+:BITS]);
-                    end
-                end
-`endif
-            end
-`ifdef FORMAL
-            assign read_out = read_valid;
-`endif
-        end else begin : g_lut
-            (* ram_style = "distributed", no_rw_check *) logic [WIDTH-1:0] mem[PLACES];
-            assign fetch = some && (!out_valid || out_ready);
-            always_ff @(posedge clk) begin
-                if (push) mem[tail] <= in_data;
-                if (!out_valid || out_ready) out_data <= mem[head];
-                out_valid <= !rst && (fetch || (out_valid && !out_ready));
-            end
-`ifdef FORMAL
-            assign read_out = 1'b0;
-            always_ff @(posedge clk) begin
-                if (!rst && tracked) begin
-                    if (ahead < past) assert (out_data == value);
-                    else assert (mem[place >= PLACES ? place - PLACES : place] == value);
-                end
-            end
-`endif
-        end
-    endgenerate
+    logic move;
+    assign fetch = some && move;
+    lutra_ram_stream #(.WIDTH(WIDTH), .DEPTH(PLACES), .BLOCK(BLOCK)) ram (
+        .write(push), .waddr(tail), .read(some), .raddr(head), .*
+    );
 endmodule

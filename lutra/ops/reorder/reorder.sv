@@ -118,10 +118,9 @@ module lutra_reorder_words #(
     endgenerate
 
 `ifdef FORMAL
-    logic [AW-1:0] look;
+    wire [AW-1:0] look = '0;
     logic [WIDTH-1:0] seen, waiting;
     logic waits;
-    assign look = '0;
     always_ff @(posedge clk) if (!rst) assert (full <= 2);
 `endif
 endmodule

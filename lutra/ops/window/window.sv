@@ -121,44 +121,12 @@ module lutra_window #(
         else if (move_read) read <= step;
     end
 
-    // The memory, and the output register. A stage goes on where the one after it is empty or goes on.
-    generate
-        if (BLOCK != 0) begin : g_block
-            logic fetched_valid;  // block RAM is slow to answer: it has a register of its own
-            wire move_out = !out_valid || out_ready;
-            assign move = !fetched_valid || move_out;
-            always_ff @(posedge clk) begin
-                if (rst) fetched_valid <= 1'b0;
-                else if (move) fetched_valid <= read;
-                if (rst) out_valid <= 1'b0;
-                else if (move_out) out_valid <= fetched_valid;
-            end
-            // As wide as one block of this depth is: none is put behind another, with a multiplexer after a slow memory.
-            localparam int SLICE = DEPTH > 8192 ? 1 : DEPTH > 4096 ? 2 : DEPTH > 2048 ? 4 : DEPTH > 1024 ? 9
-                                 : DEPTH > 512 ? 18 : 36;
-            for (genvar low = 0; low < WIDTH; low += SLICE) begin : g_slice
-                localparam int BITS = WIDTH - low < SLICE ? WIDTH - low : SLICE;
-                (* ram_style = "block", no_rw_check *) logic [BITS-1:0] mem[DEPTH];
-                logic [BITS-1:0] fetched;
-                always_ff @(posedge clk) begin
-                    if (write) mem[waddr] <= in_data[low+:BITS];
-                    if (move) fetched <= mem[raddr];
-                    if (move_out) out_data[low+:BITS] <= fetched;
-                end
-            end
-        end else begin : g_lut
-            (* ram_style = "distributed", no_rw_check *) logic [WIDTH-1:0] mem[DEPTH];
-            assign move = !out_valid || out_ready;
-            always_ff @(posedge clk) begin
-                if (write) mem[waddr] <= in_data;
-                if (move) out_data <= mem[raddr];
-                if (rst) out_valid <= 1'b0;
-                else if (move) out_valid <= read;
-            end
-        end
-    endgenerate
+    lutra_ram_stream #(.WIDTH(WIDTH), .DEPTH(DEPTH), .BLOCK(BLOCK)) ram (.*);
 
 `ifdef FORMAL
+    wire [AW-1:0] look = '0;
+    logic [WIDTH-1:0] seen, waiting;
+    logic waits;
     formal_rules #(.OUT_WIDTH(WIDTH)) rules (.*);
 
     wire [15:0] going = read && read_end ? (read_last ? FREE_LAST : FREE) : 0;  // rows about to be given back
