@@ -11,19 +11,49 @@ import numpy as np
 from lutra.ir import Array
 
 Param = int | str
+BANK = 16384  # words of the deepest block memory; `lutra_rom` knows it too
 
 
 @dataclass(frozen=True)
 class Memory:
-    """Words to be read by $readmemh: `words` (depth,) of Python integers or an integer array, each `width` bits."""
+    """Words to be read by $readmemh: `words` (depth,) of Python integers, each `width` bits.
+
+    cut: bits of the slices, less than `width`, that `lutra_rom` reads from files of their own; 0: one file.
+    """
 
     words: tuple[int, ...]
     width: int
+    cut: int = 0
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is one file."""
+        return not 0 < self.cut < self.width
 
     def text(self) -> str:
         """One hexadecimal word a line."""
         digits = (self.width + 3) // 4
         return "".join(f"{w:0{digits}x}\n" for w in self.words)
+
+    def parts(self) -> tuple[str, ...]:
+        """The texts of its banks of BANK words, and in each of its slices, the low bits first."""
+        size = (self.width + 7) // 8
+        packed = np.frombuffer(b"".join(w.to_bytes(size, "little") for w in self.words), np.uint8)
+        bits = np.unpackbits(packed.reshape(-1, size), axis=1, count=self.width, bitorder="little")
+        return tuple(_hexadecimal(bits[bank : bank + BANK, low : low + self.cut])
+                     for bank in range(0, len(self.words), BANK) for low in range(0, self.width, self.cut))
+
+
+def _hexadecimal(bits: Array) -> str:
+    """Lines of hexadecimal numbers from (words, bits), the low bit first."""
+    words, width = bits.shape
+    digits = (width + 3) // 4
+    nibbles = np.zeros((words, digits * 4), np.uint8)
+    nibbles[:, :width] = bits
+    values = np.packbits(nibbles.reshape(words, digits, 4), axis=2, bitorder="little")[:, ::-1, 0]
+    lines = np.full((words, digits + 1), ord("\n"), np.uint8)
+    lines[:, :digits] = np.frombuffer(b"0123456789abcdef", np.uint8)[values]
+    return lines.tobytes().decode()
 
 
 @dataclass(frozen=True)

@@ -19,20 +19,34 @@ MENTIONS = re.compile(r"\blutra_\w+")
 
 def sources(netlist: Netlist) -> dict[str, str]:
     """File name -> text: the library files that the design uses (what a file needs comes before it), the top module
-    `<name>.sv`, and a `<instance>_<param>.hex` for each memory. LutraError for a module that the library lacks.
+    `<name>.sv`, and the files of each memory. LutraError for a module that the library lacks.
     """
     files = library(i.block.module for i in netlist.instances)
     top = f"{netlist.name}.sv"
     assert top not in files, top
     files[top] = top_text(netlist)
     for instance in netlist.instances:
-        files.update({memory_file(instance, p): m.text() for p, m in instance.block.memories.items()})
+        files.update(memory_files(instance))
     return files
 
 
-def memory_file(instance: Instance, param: str) -> str:
-    """Name of the file that `$readmemh` reads for this string parameter."""
-    return f"{instance.name}_{param.lower()}.hex"
+def memory_files(instance: Instance) -> dict[str, str]:
+    """File name -> text of an instance's memories: `<instance>_<param>.hex`, or of one in parts
+    `<instance>_<param>_000.hex` and so on.
+    """
+    files: dict[str, str] = {}
+    for param, memory in instance.block.memories.items():
+        name = _memory_name(instance, param)
+        if memory.whole:
+            files[name] = memory.text()
+        else:
+            files.update({f"{name}_{k:03d}.hex": text for k, text in enumerate(memory.parts())})
+    return files
+
+
+def _memory_name(instance: Instance, param: str) -> str:
+    """What the string parameter says: the name of the file, or what those of its parts begin with."""
+    return f"{instance.name}_{param.lower()}" + (".hex" if instance.block.memories[param].whole else "")
 
 
 def library(modules: Iterable[str]) -> dict[str, str]:
@@ -166,7 +180,7 @@ def _tlast(port: str, words: int) -> str:
 
 def _instance(instance: Instance) -> str:
     block = instance.block
-    files = {p: memory_file(instance, p) for p in block.memories}
+    files = {p: _memory_name(instance, p) for p in block.memories}
     values = [f"    .{k}({_value(v)})" for k, v in {**block.params, **files}.items()]
     params = " #(\n" + ",\n".join(values) + "\n  )" if values else ""
     lines = ["    .clk(clk), .rst(rst)"]

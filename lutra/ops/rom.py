@@ -11,6 +11,8 @@ LUT_WORDS = 128  # a memory of up to this many words is cheaper in LUTs than in 
 LUT_BITS = 4096  # and so is one of fewer bits than this
 WORTH = {"xc7": 64, "xcup": 64, "ecp5": 128}  # LUTs for which synthesis takes a block memory
 RAMB18 = ((1, 16384), (2, 8192), (4, 4096), (9, 2048), (18, 1024), (36, 512))  # width, words; Xilinx UG473
+SHALLOW = RAMB18[-1][1]  # what blocks of any shape hold in one
+WASTE = 1.25  # a clock half as fast again is worth a quarter more block memories
 DP16KD = ((1, 16384), (2, 8192), (4, 4096), (9, 2048), (18, 1024), (36, 512))  # Lattice FPGA-TN-02204
 
 
@@ -46,8 +48,27 @@ def sliced(depth: int, width: int) -> int:
     """Block memories of a memory that is cut into slices as wide as one block of its depth is, so that none lies behind
     another with a multiplexer after them: line buffers and FIFOs. Both families have blocks of the same shapes.
     """
-    w, d = next((s for s in reversed(RAMB18) if s[1] >= depth), RAMB18[0])
+    w, d = _shape(depth)
     return ceil(width / w) * ceil(depth / d)
+
+
+def _shape(depth: int) -> tuple[int, int]:
+    """Width and words of the widest block that has this depth; of the deepest, where none has."""
+    return next((s for s in reversed(RAMB18) if s[1] >= depth), RAMB18[0])
+
+
+def slice_bits(depth: int, width: int) -> int:
+    """Bits of the slices that a constant memory in block RAM is cut into (see `sliced`); its width, where synthesis is
+    to cut it, since slices would take more than WASTE times the fewest blocks.
+    """
+    w, d = _shape(depth)
+    worth = d > SHALLOW and sliced(depth, width) <= WASTE * blocks(depth, width, "xc7")
+    return min(w, width) if worth else width
+
+
+def rom_blocks(depth: int, width: int, family: str) -> int:
+    """Block memories of a constant memory."""
+    return sliced(depth, width) if slice_bits(depth, width) < width else blocks(depth, width, family)
 
 
 def lut_bits(depth: int, width: int, family: str) -> float:

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from lutra.hw.netlist import Netlist
-from lutra.hw.verilog import library, memory_file, top_text
+from lutra.hw.verilog import library, memory_files, top_text
 from lutra.sim.wrapper import BENCH, bench, model_text
 from lutra.tools.cache import Cache
 from lutra.tools.find import Tool, compiler, verilator
@@ -37,7 +37,7 @@ def _prefixed(netlist: Netlist, prefix: str) -> Netlist:
 
 def memories(netlists: Sequence[Netlist], cache: Cache) -> Path:
     """A folder with the memory files of all designs: where the simulation runs."""
-    texts = {memory_file(i, p): m.text() for n in netlists for i in n.instances for p, m in i.block.memories.items()}
+    texts = {name: text for n in netlists for i in n.instances for name, text in memory_files(i).items()}
 
     def make(folder: Path) -> None:
         for name, text in texts.items():

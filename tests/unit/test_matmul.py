@@ -144,7 +144,7 @@ def test_refusals_show_the_value(make, words):
 def test_where_weights_live():
     op, x = matmul(np.tile([[1, -1]], (64, 128))), Tensor((256,), BIPOLAR)
     assert op.block(Fold(64, 4), x).params["BLOCK"] == 0  # 64 words
-    assert op.block(Fold(4, 16), x).params["BLOCK"] == 1  # 256 words of 64 bits
+    assert op.block(Fold(4, 16), x).params["BLOCK"] == 64  # 256 words of 64 bits, one slice
     assert op.block(Fold(4, 16, "lut"), x).params["BLOCK"] == 0
     assert op.features(Fold(4, 16), x, "xc7")["bram"] == 2
     assert op.features(Fold(4, 16, "lut"), x, "xc7")["bram"] == 0

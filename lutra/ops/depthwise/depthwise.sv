@@ -72,7 +72,7 @@ module lutra_depthwise #(
             always_ff @(posedge clk)
                 if (rst) tile <= '0;
                 else if (en && slot) tile <= (tile == TW'(TILES - 1)) ? '0 : tile + 1'b1;
-            lutra_rom #(.WIDTH(PE * WBITS), .DEPTH(TILES), .BLOCK(BLOCK), .FILE(WEIGHTS)) weights (
+            lutra_rom #(.WIDTH(PE * WBITS), .DEPTH(TILES), .BLOCK(BLOCK * PE * WBITS), .FILE(WEIGHTS)) weights (
                 .clk, .en, .index(tile), .out_data(row));
             lutra_delay #(.N(HOLD - 1), .W(PE * WBITS)) hold_w (.clk, .en, .in_data(row), .out_data(w));
             for (genvar p = 0; p < PE; p++) begin : g_channel

@@ -19,7 +19,7 @@ module lutra_matmul #(
     parameter int OBITS = 1,
     parameter int BIASED = 0,
     parameter int DEPTH = 3,  // registers from a slot to its dot product
-    parameter int BLOCK = 0,  // weights in block RAM
+    parameter int BLOCK = 0,  // weights in block RAM, in slices of so many bits
     parameter WEIGHTS = "",  // NF * SF words of PE * SIMD codes
     parameter BIAS = ""  // NF words of PE codes
 ) (
@@ -90,11 +90,10 @@ module lutra_matmul #(
     // A block memory is slow to give its word, so that it is read a cycle early and its word has a register.
     localparam int AHEAD = (BIPOLAR != 0 ? 2 : 1) - (BLOCK != 0 ? 1 : 0);
     logic [TW-1:0] tile_d;
-    logic [PE*SIMD*WBITS-1:0] word, w;
+    logic [PE*SIMD*WBITS-1:0] w;
     lutra_delay #(.N(AHEAD), .W(TW)) follow (.clk, .en, .in_data(tile), .out_data(tile_d));
-    lutra_rom #(.WIDTH(PE * SIMD * WBITS), .DEPTH(TILES), .BLOCK(BLOCK), .FILE(WEIGHTS)) weights (
-        .clk, .en, .index(tile_d), .out_data(word));
-    lutra_delay #(.N(BLOCK), .W(PE * SIMD * WBITS)) hold (.clk, .en, .in_data(word), .out_data(w));
+    lutra_rom #(.WIDTH(PE * SIMD * WBITS), .DEPTH(TILES), .BLOCK(BLOCK), .HELD(BLOCK), .FILE(WEIGHTS)) weights (
+        .clk, .en, .index(tile_d), .out_data(w));
 
     logic [PE*OBITS-1:0] bias;
     generate

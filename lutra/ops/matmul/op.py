@@ -21,7 +21,7 @@ from lutra.ops.base import Cost, Fold, Loop, Unit, check_fold, divisors
 from lutra.ops.cost import estimate
 from lutra.ops.matmul.product import product
 from lutra.ops.matmul.size import depth_of_dot, features
-from lutra.ops.rom import in_block
+from lutra.ops.rom import in_block, slice_bits
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -132,7 +132,9 @@ class MatMul(Unit):
         y, bias = self.infer(x).range, self.bias(x.range)
         codes = self.coding.encode(self.weights.array).reshape(nf, fold.pe, sf, fold.simd)
         words = self._stored(codes.transpose(0, 2, 1, 3)).reshape(nf * sf, fold.pe * fold.simd)
-        memories = {"WEIGHTS": Memory(pack(words, self.coding.bits), words.shape[1] * self.coding.bits)}
+        width = words.shape[1] * self.coding.bits
+        cut = slice_bits(nf * sf, width) if in_block(fold, nf * sf, width) else 0
+        memories = {"WEIGHTS": Memory(pack(words, self.coding.bits), width, cut)}
         if bias.any():
             memories["BIAS"] = Memory(pack(bias.reshape(nf, fold.pe), y.bits), fold.pe * y.bits)
         params: dict[str, Param] = {
@@ -140,7 +142,7 @@ class MatMul(Unit):
             "XSIGNED": int(x.range.signed), "WBITS": self.coding.bits, "WSIGNED": int(self.coding.signed),
             "BIPOLAR": int(self.coding.bipolar), "SCALE": x.range.step // y.step, "OBITS": y.bits,
             "BIASED": int(bias.any()), "DEPTH": self._depth(fold, x),
-            "BLOCK": int(in_block(fold, nf * sf, fold.pe * fold.simd * self.coding.bits))}
+            "BLOCK": cut}
         return Block("lutra_matmul", params, memories, (fold.simd * x.range.bits,), (fold.pe * y.bits,))
 
     def _stored(self, codes: Array) -> Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lutra.ir import Range
 from lutra.ops.base import Fold
-from lutra.ops.rom import blocks, buffer, columns, in_block, lut_bits
+from lutra.ops.rom import buffer, columns, in_block, lut_bits, rom_blocks
 
 
 def log2_up(n: int) -> int:
@@ -138,5 +138,5 @@ def features(
         "ff.x": kept * (1 if nf > 1 and sf > 1 else 2) + (kept + sum(parities) * x.bits if w.bipolar else 0),
         "ff.control": 2 * control + 3 * depth_of_dot(simd, x.bits, w.bits, w.bipolar),
         "ff.bias": pe * y.bits if biased and nf > 1 else 0,
-        "bram": replay.get("bram", 0) + (blocks(depth, width, family) if block else 0),
+        "bram": replay.get("bram", 0) + (rom_blocks(depth, width, family) if block else 0),
     }

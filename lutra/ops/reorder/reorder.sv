@@ -202,7 +202,7 @@ module lutra_reorder_rom #(
     wire turn = step || !begun[D];
 
     lutra_count #(.N(WORDS)) word (.step(turn), .*);
-    lutra_rom #(.WIDTH(IW), .DEPTH(WORDS), .BLOCK(BLOCK), .FILE(FILE)) order (.en(turn), .out_data(fetched), .*);
+    lutra_rom #(.WIDTH(IW), .DEPTH(WORDS), .BLOCK(BLOCK * IW), .FILE(FILE)) order (.en(turn), .out_data(fetched), .*);
 
     generate
         if (BLOCK != 0) begin : g_slow

@@ -39,7 +39,7 @@ module lutra_table #(
             logic [AW-1:0] node;
             logic [LANES*OBITS-1:0] row;
             always_ff @(posedge clk) if (en) node <= AW'({nf, in_data[p*XBITS+:XBITS]});
-            lutra_rom #(.WIDTH(LANES * OBITS), .DEPTH(DEPTH), .BLOCK(BLOCK), .FILE(VALUES)) values (
+            lutra_rom #(.WIDTH(LANES * OBITS), .DEPTH(DEPTH), .BLOCK(BLOCK * LANES * OBITS), .FILE(VALUES)) values (
                 .clk, .en, .index(node), .out_data(row));
             logic unused_lanes;  // of other channels
             assign unused_lanes = &{1'b0, row};
