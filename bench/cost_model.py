@@ -19,7 +19,8 @@ from lutra.ops.base import FAMILIES
 
 UNSEEN = 3
 TESTED = {"matmul": 10, "threshold": 5, "rescale": 3, "table": 3, "pad": 2, "window": 3, "maxreduce": 2, "argmax": 2,
-          "width": 3, "fifo": 3, "upsample": 2, "slice": 2, "reorder": 3}
+          "width": 3, "fifo": 3, "upsample": 2, "slice": 2, "reorder": 3, "depthwise": 4, "add": 3,
+          "mul": 3, "concat": 2}
 MOST_ERROR, LEAST_RANK, LEAST_COUNT = 0.10, 0.95, 30
 
 

@@ -15,12 +15,16 @@ from pathlib import Path
 import numpy as np
 
 from lutra.ir import Array, Constant, Range, Tensor
+from lutra.ops.add.op import Add
 from lutra.ops.argmax.op import ArgMax
-from lutra.ops.base import Fold, Unit, divisors
+from lutra.ops.base import Fold, Hardware, Unit, divisors
+from lutra.ops.concat.op import Concat
+from lutra.ops.depthwise.op import Depthwise
 from lutra.ops.fifo.op import Fifo
 from lutra.ops.fork.op import Fork
 from lutra.ops.matmul.op import MatMul
 from lutra.ops.maxreduce.op import MaxReduce
+from lutra.ops.mul.op import Mul
 from lutra.ops.pad.op import Pad
 from lutra.ops.reorder.op import Reorder
 from lutra.ops.rescale.op import Rescale
@@ -34,7 +38,8 @@ from lutra.synth import Resources, synthesise_block
 from lutra.tools.cache import Cache
 
 LANE_BITS = 320  # most products of bits in a MatMul, and a bound for the others' words
-Draw = Callable[[np.random.Generator], tuple[Unit, Tensor, Fold]]
+Drawn = tuple[Hardware, Tensor | tuple[Tensor, ...], Fold]  # a join has a tuple
+Draw = Callable[[np.random.Generator], Drawn]
 
 
 @dataclass(frozen=True)
@@ -42,8 +47,8 @@ class Sample:
     """A configuration and what synthesis made of it."""
 
     op: str
-    unit: Unit
-    x: Tensor
+    unit: Hardware
+    x: Tensor | tuple[Tensor, ...]
     fold: Fold
     found: Resources
 
@@ -61,7 +66,7 @@ def measure(op: str, family: str, seed: int, count: int, cache: Cache) -> list[S
     return [Sample(op, *draw, resources) for draw, resources in zip(drawn, found, strict=True)]
 
 
-def draws(op: str, seed: int, count: int) -> list[tuple[Unit, Tensor, Fold]]:
+def draws(op: str, seed: int, count: int) -> list[Drawn]:
     """The first `count` configurations of a seed."""
     return [DRAWS[op](np.random.default_rng([seed, i, *op.encode()])) for i in range(count)]
 
@@ -243,6 +248,42 @@ def fork(rng: np.random.Generator) -> tuple[Unit, Tensor, Fold]:
     return Fork(int(rng.choice([2, 2, 3, 4, 5]))), Tensor((64,), integers(rng)), Fold(lanes, lanes)
 
 
+def pair(rng: np.random.Generator) -> tuple[tuple[Tensor, Tensor], Fold]:
+    """Two inputs of one shape, half of them of one range, and lanes."""
+    channels, pe = by_channel(rng, 16)
+    x0 = integers(rng)
+    return (Tensor((channels,), x0), Tensor((channels,), x0 if rng.random() < 0.5 else integers(rng))), Fold(pe, pe)
+
+
+def add(rng: np.random.Generator) -> Drawn:
+    """Plain sums and differences, one factor for all channels, and one for each."""
+    xs, fold = pair(rng)
+    rows = pick(rng, (0, 0, 1, 1, xs[0].channels))
+    bits = pick(rng, (4, 8, 8, 12))
+    factors = [rng.integers(1, 2**bits, rows) if rows else rng.choice([1, 1, -1, 4], 1) for _ in xs]
+    return Add((Constant(factors[0]), Constant(factors[1]))), xs, fold
+
+
+def mul(rng: np.random.Generator) -> Drawn:
+    return Mul(), *pair(rng)
+
+
+def concat(rng: np.random.Generator) -> Drawn:
+    (x0, x1), fold = pair(rng)
+    more = pick(rng, (1, 1, 2, 3))
+    return Concat(), (x0, Tensor((more * x1.channels,), x1.range)), fold
+
+
+def depthwise(rng: np.random.Generator) -> Drawn:
+    """Filters of 2x2 to 5x5, a third of them all 1; sums of whole images."""
+    channels, pe = by_channel(rng, 8)
+    x, taps = integers(rng), pick(rng, (4, 9, 9, 9, 25))
+    ones = rng.random() < 0.3
+    w = np.ones((channels, pick(rng, (4, 49, 64))), np.int64) if ones else weights(rng, (channels, taps))
+    unit = Depthwise(Constant(w))
+    return unit, Tensor((w.size,), x), Fold(pe, pe, ("auto", "auto", "block")[rng.integers(3)])
+
+
 def fifo(rng: np.random.Generator) -> tuple[Unit, Tensor, Fold]:
     x = integers(rng)
     lanes = pick(rng, (1, 2, 4, 8, 16, 32, 64))
@@ -254,4 +295,5 @@ DRAWS: dict[str, Draw] = {
     "matmul": matmul, "threshold": threshold, "rescale": rescale, "table": table, "pad": pad, "window": window,
     "maxreduce": maxreduce, "argmax": argmax, "width": width, "fifo": fifo, "fork": fork,
     "upsample": upsample, "slice": slice_, "reorder": reorder,
+    "add": add, "mul": mul, "concat": concat, "depthwise": depthwise,
 }

@@ -16,6 +16,7 @@ from lutra.ops.add.term import Term
 from lutra.ops.base import Cost, Fold
 from lutra.ops.cost import estimate
 from lutra.ops.elementwise import ElementwiseJoin, by_word, check_rows, float_type
+from lutra.ops.mul.size import shifters
 from lutra.ops.rom import columns, lut_bits
 
 if TYPE_CHECKING:
@@ -146,19 +147,21 @@ class Add(ElementwiseJoin):
 
     def features(self, fold: Fold, xs: tuple[Tensor, ...], family: str) -> dict[str, float]:
         """rows: functions of products with factors in memory; fixed: those with constant factors; sum, bias: bits of
-        adders; slice: bits of the input slices; table: LUTs of constants; ff.*: registers.
+        adders; slice: bits of the input slices; delay: shift registers; table: LUTs of constants; ff.*: registers.
         """
         pe, nf, y, terms = fold.pe, self.words(fold, xs), self.infer(*xs).range, self.terms(xs)
         sizes = [t.size(x.range) for t, x in zip(terms, xs, strict=True)]
         biased, planes = bool(self.bias(fold, xs).any()), sum(0 if t.plain else t.held.bits for t in terms)
         late = max(t.rows for t in terms)
         wait = sum((late - t.rows) * x.range.bits for t, x in zip(terms, xs, strict=True))
+        held = sum(x.range.bits for t, x in zip(terms, xs, strict=True) if late - t.rows >= 2)
         tables = pe * (planes + y.bits * biased)
         return {
             "unit": 1,
             "slice": pe * sum(x.range.bits for x in xs),
             "lut.rows": pe * sum(s[0] for s in sizes) if nf > 1 else 0,
             "lut.fixed": pe * sum(s[1] for s in sizes) if nf == 1 else 0,
+            "lut.delay": pe * (sum(shifters(t.rows, family, nf == 1) for t in terms) + (family != "ecp5") * held),
             "lut.sum": pe * y.bits,
             "lut.bias": pe * y.bits * biased,
             "lut.table": lut_bits(nf, tables, family),

@@ -45,11 +45,13 @@ class Term:
         return 0 if self.plain else missing(self.factors) << self.shift
 
     def size(self, x: Range) -> tuple[float, float, int]:
-        """Functions of the product, of one with these constant factors, and registers."""
+        """Functions of the product, of one with these constant factors, and registers. Of one or two bits of x a row
+        with a constant digit is a function of both, no adder.
+        """
         if self.plain:
             return 0, 0, 0
         functions, registers = row_bits(x.bits, x.signed, self.held.bits, self.held.signed)
-        return functions, functions / self.rows * (nonzero(self.factors) - 1), registers
+        return functions, (x.bits + 1 if x.bits > 2 else 1) * (nonzero(self.factors) - 1), registers
 
 
 def nonzero(factors: Array) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lutra.ir import Range
 from lutra.ops.base import Fold
-from lutra.ops.mul.size import digits, row_bits
+from lutra.ops.mul.size import digits, row_bits, shifters
 from lutra.ops.rom import blocks, columns, lut_bits, lut_ram
 
 
@@ -14,9 +14,9 @@ def features(
 ) -> dict[str, float]:
     """Terms of the cost, each proportional to what it costs. w: the weights, None where all are 1.
 
-    rows: 6-input functions of the products; exact: their carries; sum: bits of the last adder; start: bits that begin
-    with a bias; slice: bits of the input slice; weights, bias: LUTs of constant memories; ram*: sums in LUT RAM;
-    control: counter bits; unit: 1. ff.*: registers of each.
+    rows: 6-input functions of the products; exact: their carries; delay: shift registers; sum: bits of the last adder;
+    start: bits that begin with a bias; slice: bits of the input slice; weights, bias: LUTs of constant memories; ram*:
+    sums in LUT RAM; control: counter bits; unit: 1. ff.*: registers of each.
     """
     pe, tiles = fold.pe, words * taps
     apart = words == 1 and taps > 1
@@ -29,6 +29,7 @@ def features(
     return sums | {
         "lut.rows": pe * functions,
         "lut.exact": pe * rows * exact,
+        "lut.delay": pe * shifters(rows, family),
         "lut.sum": pe * y.bits,
         "lut.start": pe * y.bits if biased and taps > 1 else 0,
         "lut.slice": 0 if apart else pe * x.bits,

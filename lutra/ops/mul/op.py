@@ -15,7 +15,7 @@ from lutra.ir import Array, Node, Range, Tensor
 from lutra.ops.base import Cost, Fold
 from lutra.ops.cost import estimate
 from lutra.ops.elementwise import ElementwiseJoin, float_type, wrapped
-from lutra.ops.mul.size import digits, row_bits
+from lutra.ops.mul.size import digits, row_bits, shifters
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -84,12 +84,20 @@ class Mul(ElementwiseJoin):
         return estimate(family, self.kind, self.features(fold, xs, family))
 
     def features(self, fold: Fold, xs: tuple[Tensor, ...], family: str) -> dict[str, float]:
-        """rows: bits of the product's adders; terms: those of the other terms; slice: bits of the input slices."""
+        """rows: functions of the product, carries among them; wide: those of whole digits, of most inputs; terms: bits
+        of the other terms' adders; slice: bits of the input slices; delay: shift registers; ff.*: registers.
+        """
         pe, y, (x0, x1) = fold.pe, product_range(xs[0].range, xs[1].range), (x.range for x in xs)
         functions, registers = row_bits(x0.bits, x0.signed, x1.bits, x1.signed)
-        terms = sum(v != 0 for v in self.constants(xs)) - 1
-        return {"unit": 1, "lut.rows": pe * functions, "lut.terms": pe * y.bits * terms,
-                "slice": pe * (x0.bits + x1.bits), "ff.rows": pe * registers, "ff.terms": pe * y.bits * (terms > 0)}
+        rows, (_, by0, by1, _) = digits(x1.bits, x1.signed), self.constants(xs)
+        adders = (by0 != 0) + (by1 != 0)
+        wide = (x0.bits + (not x0.signed)) * max(rows - 1 - (not x1.signed), 0)
+        return {"unit": 1, "lut.wide": pe * wide, "lut.rows": pe * (functions + (rows if x1.bits > 1 else 0)),
+                "lut.delay": pe * shifters(rows, family),
+                "lut.terms": pe * y.bits * (1 + adders) if adders and y.bits > 1 else 0,
+                "slice": pe * (x0.bits + x1.bits), "ff.rows": pe * registers,
+                "ff.factors": pe * (rows - 1) * (x0.bits + x1.bits / 2),
+                "ff.terms": pe * y.bits * rows if adders else 0}
 
     @classmethod
     def samples(cls) -> SearchStrategy[Node]:

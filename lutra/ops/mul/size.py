@@ -22,7 +22,16 @@ def missing(factors: Array) -> Array:
     return lacks
 
 
+def shifters(rows: int, family: str, known: bool = False) -> int:
+    """Shift registers of `lutra_times` in LUTs, which Xilinx synthesis takes for delays of three and more: of digits to
+    come (not of a `known` factor) and of bits that are settled.
+    """
+    return 0 if family == "ecp5" else (2 if known else 4) * max(rows - 3, 0)
+
+
 def row_bits(xbits: int, xsigned: bool, wbits: int, wsigned: bool) -> tuple[int, int]:
-    """Functions and registers of `lutra_times`, the delays of its factors left out."""
+    """Functions and registers of `lutra_times`, carries and the delays of its factors left out."""
     rows, width = digits(wbits, wsigned), xbits + (not xsigned)
+    if wbits == 1 and not wsigned:
+        return xbits, xbits
     return rows * (width + 2) - 1, rows * (width + 2) + rows * (rows - 1)
