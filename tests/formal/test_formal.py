@@ -1,8 +1,10 @@
 """Proofs of the stream primitives and stream operators, and that the properties can fail.
 
-Skid, FIFO and width converters: no element lost, repeated, altered or out of order, no deadlock, the rules of a stream,
-all for ever, by induction. Operators with frames: the rules and no deadlock by induction; their values against a
-reference for every input and every stall in the first cycles, which are a few frames (`reference.sv`).
+Skid, FIFO, fork and width converters: no element lost, repeated, altered or out of order, no deadlock, the rules of a
+stream, all for ever, by induction. Operators with frames: the rules and no deadlock by induction; their values against
+a reference for every input and every stall in the first cycles, which are a few frames (`reference.sv`). Joins: the
+rules, no deadlock, and a word of each input for each that is given, by induction; their values as those of operators
+with frames (`joins.sv`).
 """
 
 from __future__ import annotations
@@ -22,12 +24,15 @@ from lutra.ops.window.op import Window
 from lutra.tools.formal import prove
 
 LUTRA = Path(lutra.__file__).parent
-FORMAL = [LUTRA / "hw/formal/order.sv", Path(__file__).with_name("reference.sv")]
+FORMAL = [LUTRA / "hw/formal/order.sv", *(Path(__file__).with_name(f"{n}.sv") for n in ("reference", "joins"))]
 PRIMITIVES = [LUTRA / f"hw/rtl/{n}.sv" for n in ("count", "span", "skid", "ram", "fifo")]
 OPERATORS = [LUTRA / f"ops/{n}/{n}.sv" for n in ("width", "pad", "window", "maxreduce", "argmax")]
-SOURCES = PRIMITIVES + OPERATORS + FORMAL
+JOINS = [LUTRA / f"ops/{n}.sv" for n in ("fork/fork", "add/add", "mul/mul", "mul/scaled", "mul/times", "concat/concat",
+                                         "matmul/weigh")]
+SOURCES = PRIMITIVES + OPERATORS + JOINS + FORMAL
 FOREVER = 7  # cycles of an induction: more than the patience of `formal_rules`
 FRAMES = 12  # cycles of a bounded proof
+PAIRS = 9  # of one of joins: several words of each input
 
 IN_ORDER = [
     ("lutra_skid", {"WIDTH": 2}),
@@ -61,6 +66,10 @@ FRAMED = [
     framed("maxreduce", MaxReduce(3), (6,), Range(-2, 1)), framed("maxreduce", MaxReduce(2), (4,), Range(0, 3), simd=2),
     framed("argmax", ArgMax(), (6,), Range(-2, 1), simd=3), framed("argmax", ArgMax(), (3,), Range(0, 1))]
 
+FORKS = [{"WIDTH": 2, "SINKS": 2}, {"WIDTH": 1, "SINKS": 3}]
+MEETINGS = [("proof_add", {"XBITS": 1}), ("proof_add", {"XBITS": 2, "LESS": 1}), ("proof_mul", {"XBITS": 2}),
+            ("proof_concat", {"WORDS0": 1, "WORDS1": 2}), ("proof_concat", {"WORDS0": 3, "WORDS1": 1})]
+
 LABELS = [f"{name}-{i}" for i, (name, *_) in enumerate(FRAMED)]
 
 
@@ -79,7 +88,33 @@ def test_values_of_the_first_frames(name, params, where):
     prove(f"reference_{name}", {**params, **where}, SOURCES, cycles=FRAMES, induction=False)
 
 
+@pytest.mark.parametrize("params", FORKS, ids=str)
+def test_every_branch_of_a_fork_gets_every_word(params):
+    prove("proof_fork", params, SOURCES, cycles=FOREVER)
+
+
+@pytest.mark.parametrize(("module", "params"), MEETINGS, ids=str)
+def test_joins_take_one_word_of_each_for_ever(module, params):
+    prove(module, params, SOURCES, cycles=FOREVER)
+    prove(module, {**params, "VALUES": 1}, SOURCES, cycles=PAIRS, induction=False)
+
+
 FAULTS = [
+    ("a sink that is served twice", "fork", "out_valid <= out_valid & ~out_ready;", "out_valid <= out_valid;",
+     ("proof_fork", FORKS[0])),
+    ("a fork that goes on with its fastest sink", "fork", "(out_valid & ~out_ready) == '0",
+     "(out_valid & out_ready) != '0", ("proof_fork", FORKS[1])),
+    ("a word goes on without its partner", "add", ".out_ready(en && wait1)", ".out_ready(en)",
+     ("proof_add", MEETINGS[0][1])),
+    ("the wrong sign", "add", "(LESS1 != 0) ? a - b", "(LESS1 != 0) ? b - a",
+     ("proof_add", {**MEETINGS[1][1], "VALUES": 1})),
+    ("a product that does not wait", "mul", "en        = !out_valid || out_ready", "en        = 1'b1",
+     ("proof_mul", MEETINGS[2][1])),
+    ("a sum of the product's rows", "times", "{prior, 1'b1} +", "{prior, 1'b1} -",
+     ("proof_mul", {**MEETINGS[2][1], "VALUES": 1})),
+    ("both inputs at once", "concat", "in1_ready = room && second", "in1_ready = room", MEETINGS[3]),
+    ("the second stream a word too long", "concat", "(take1 && last1)", "(take1 && !last1)",
+     ("proof_concat", {**MEETINGS[3][1], "VALUES": 1})),
     ("a full slice goes on taking", "skid", "assign in_ready = !full;", "assign in_ready = 1'b1;", IN_ORDER[0]),
     ("the spare word is overwritten", "skid", "if (!full) spare", "spare", IN_ORDER[0]),
     ("the output does not wait", "ram", "assign move = move_out", "assign move = 1'b1", IN_ORDER[3]),
