@@ -86,7 +86,7 @@ class Accelerator:
         fed = self._fed(x, InputEnd.integers)
         pairs = zip(self._results(self._runner.outputs(fed), raw=True),
                     self._results(self._decoded(self._rtl_run(fed, stalls, seed, None)), raw=True), strict=True)
-        words = sum(_compared(ours, theirs) for ours, theirs in pairs)
+        words = sum(_compared(*pair, f"output {k}, " * (len(self.lowered.outputs) > 1)) for k, pair in enumerate(pairs))
         self.measured["verified"] = {"frames": len(fed[0]), "words": words, "stalls": stalls, "seed": seed}
         return words
 
@@ -230,12 +230,12 @@ class Accelerator:
         return tuple(found)
 
 
-def _compared(ours: Array, theirs: Array) -> int:
+def _compared(ours: Array, theirs: Array, output: str) -> int:
     """How many integers there are of an output, all of them equal; LutraError where one differs."""
     wrong = np.argwhere(ours != theirs)
     if len(wrong):
         at = tuple(int(i) for i in wrong[0])
-        raise LutraError(f"{len(wrong)} of {ours.size} output integers of the RTL differ", f"frame {at[0]}",
+        raise LutraError(f"{len(wrong)} of {ours.size} output integers of the RTL differ", f"{output}frame {at[0]}",
                          f"the first is {theirs[at]} instead of {ours[at]}; please report this model")
     return int(ours.size)
 
