@@ -9,7 +9,7 @@ import numpy as np
 
 from lutra.errors import LutraError
 from lutra.front.tensors import integers, name_of
-from lutra.front.values import Call, Const, Stream, Value, whole
+from lutra.front.values import Call, Const, Stream, Value, quotient, whole
 from lutra.ir import REAL, Array, Tensor
 from lutra.ops.source import Mul, QuantizeLinear, Sub, real
 from lutra.ops.source.quant import check_scale
@@ -47,7 +47,7 @@ def quantised(call: Call) -> Value:
     op = QuantizeLinear(real(steps.scale), real(steps.zero), lo, hi)
     x = call.numbers(0, "the constant to quantise")
     op.infer(Tensor(x.shape, REAL))
-    return Const(op.apply(x).astype(np.int64), stored=steps.type)
+    return Const(op.rounded(quotient(x, steps.scale)).astype(np.int64), stored=steps.type)
 
 
 def dequantised(call: Call) -> Value:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from lutra.errors import LutraError
-from lutra.front.values import Call, Const, Stream, Value, check_finite, text
+from lutra.front.values import Call, Const, Stream, Value, check_finite, quotient, text
 from lutra.ir import REAL, Array, Constant, Graph, Input, Node, Tensor
 from lutra.ops.source import BipolarQuant, Elementwise, MultiThreshold, Quant, Trunc, real
 from lutra.ops.source.quant import MAX_BITS, check_scale, integer_bounds
@@ -25,7 +25,12 @@ def _on_constant(call: Call) -> Const:
     x = call.numbers(0, "the constant to quantise")
     op = MAKERS[call.op](_standing_in(call, x))
     op.infer(Tensor(x.shape, REAL))
-    return Const(op.apply(x), _decomposed(op, x))
+    integers, scale = _decomposed(op, x)
+    if integers is None:
+        return Const(op.apply(x))
+    if (integers != np.rint(integers)).any():
+        return Const(integers * scale)
+    return Const(integers * scale, (integers.astype(np.int64), np.broadcast_to(scale, x.shape)))
 
 
 def on_constant(call: Call, handler: Callable[[Call], Value | tuple[Value, ...]]) -> tuple[Const, ...]:
@@ -46,18 +51,17 @@ def _standing_in(call: Call, x: Array) -> Call:
     return replace(call, inputs=(stream, *call.inputs[1:]))
 
 
-def _decomposed(op: Elementwise, x: Array) -> tuple[Array, Array] | None:
-    """Integers and scales whose product is op's value at x bit for bit, where op has them."""
+def _decomposed(op: Elementwise, x: Array) -> tuple[Array | None, Array]:
+    """What a quantiser makes of a constant as multiples (integers, unless its zero point is none) of its scale; None
+    where it has no such form.
+    """
     match op:
         case Quant():
-            integers, scale = op.quantise(x) - op.zero_point.array, op.scale.array
+            zero = op.zero_point.array
+            return op.rounded(quotient(x, op.scale.array) + zero) - zero, op.scale.array
         case BipolarQuant():
-            integers, scale = np.where(x >= 0, 1.0, -1.0), op.scale.array
-        case _:
-            return None
-    if (integers != np.rint(integers)).any():
-        return None
-    return integers.astype(np.int64), np.broadcast_to(scale, x.shape)
+            return np.where(x >= 0, 1.0, -1.0), op.scale.array
+    return None, np.ones(())
 
 
 def _bits(call: Call, index: int) -> int:

@@ -175,6 +175,16 @@ def whole(values: Array) -> bool:
     return bool((np.abs(values) < WHOLE).all() and (values == np.rint(values)).all())
 
 
+def quotient(x: Array, scale: Array) -> Array:
+    """A constant by a scale, rounded as exporters and runtimes do when they quantise weights: in single precision where
+    both are such numbers. A scale of max / 127.5, which is common, puts the largest weight on a tie.
+    """
+    a, b = x.astype(np.float32), scale.astype(np.float32)
+    if (a == x).all() and (b == scale).all():
+        return (a / b).astype(np.float64)
+    return np.asarray(x / scale)
+
+
 def check_finite(values: Array, what: str) -> None:
     """LutraError where a value is infinite or not a number."""
     bad = ~np.isfinite(values)

@@ -8,6 +8,7 @@ import onnx.version_converter
 import onnxruntime
 import pytest
 import torch
+import torch.ao.quantization as tq
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_dynamic, quantize_static
 from torch import nn
 
@@ -126,6 +127,40 @@ def test_static_quantisation(network, form, per_channel, kind, networks, digits,
     assert strange == 0 and total <= 50
     whole = load(path).graph
     assert (whole.evaluate(x)[whole.outputs[0]].argmax(1) == theirs[0].argmax(1)).mean() >= 0.99
+
+
+class Stubbed(nn.Module):
+    """What eager quantisation-aware training in torch takes."""
+
+    def __init__(self):
+        super().__init__()
+        self.start, self.add = tq.QuantStub(), torch.ao.nn.quantized.FloatFunctional()
+        self.first = nn.Sequential(nn.Conv2d(1, 8, 3, 2, 1), nn.BatchNorm2d(8), nn.ReLU())
+        self.long = nn.Conv2d(8, 8, 3, 1, 1, groups=8)
+        self.last = nn.Linear(8 * 49, 10)
+
+    def forward(self, x):
+        x = self.first(self.start(x))
+        x = nn.functional.avg_pool2d(self.add.add(x, self.long(x)), 2)
+        return self.last(x.flatten(1))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_fake_quantisation_of_torch(digits, tmp_path):
+    """Weights of 8 bits whose largest is on a tie (scale = max / 127.5), activations of 7 by a Clip."""
+    torch.manual_seed(0)
+    net = Stubbed().train()
+    net.qconfig = tq.get_default_qat_qconfig("fbgemm", version=0)
+    net = tq.prepare_qat(net)
+    net(torch.tensor(digits[-64:]))
+    net.eval().apply(tq.disable_observer)
+    path = tmp_path / "net.onnx"
+    torch.onnx.export(net, (torch.zeros(1, 1, 28, 28),), path, dynamo=False, opset_version=18)
+    graph = load(path).graph
+    quantisers = [n.op for n in graph if isinstance(n.op, src.QuantizeLinear)]
+    assert len(quantisers) == 6 and all((q.lo, q.hi) == (0, 127) for q in quantisers)
+    values = graph.evaluate(digits[:100])
+    assert np.isclose(values[graph.outputs[0]], run(onnx.load(path), digits[:100])[0], atol=1e-5).all(1).mean() >= 0.99
 
 
 def test_sixteen_bits(networks, digits, tmp_path):

@@ -103,6 +103,22 @@ def test_float_weights_through_quantise_clip_dequantise_are_folded():
     assert np.array_equal(op.quant[0].array, expected)
 
 
+def test_the_largest_weight_on_a_tie_is_quantised_as_single_precision_does():
+    """max / 127.5 as scale: x / scale is a tie in single precision, and on either side of one in double."""
+    largest = np.random.default_rng(5).uniform(0.5, 2, 200).astype(np.float32)
+    scales = (largest / np.float32(127.5)).astype(np.float32)
+    wanted = np.clip(np.rint(largest / scales), -128, 127)
+    assert (np.rint(largest.astype(float) / scales) != np.rint(largest / scales)).any()
+    for sign in (1, -1):
+        constants = {"f": sign * largest.reshape(-1, 1), "s": scales, "z": np.zeros(200, S8)}
+        nodes = [node("QuantizeLinear", "f,s,z", "q", axis=0), node("DequantizeLinear", "q,s,z", "w", axis=0),
+                 node("Transpose", "w", "t"), node("MatMul", "x,t")]
+        op = load(model(nodes, constants, (1, 1), 13)).graph.outputs[0].op
+        expected = ReferenceEvaluator(model(nodes[:1], constants, (1, 1), 13, ("q",))).run(None, {"x": [[0]]})[0]
+        assert np.array_equal(op.quant[0].array.T, expected)
+        assert sign < 0 or np.array_equal(expected.ravel(), wanted)
+
+
 def test_bias_of_int32_is_exact():
     nodes = [node("DequantizeLinear", "i,s", "w", axis=0), node("DequantizeLinear", "j,t", "b"), node("Conv", "x,w,b")]
     bias = np.array([2**20 + 1, -3, 7, 0], np.int32)

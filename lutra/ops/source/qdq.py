@@ -41,7 +41,11 @@ class QuantizeLinear(Elementwise):
 
     def apply(self, x: Array) -> Array:
         """The formula, in its order."""
-        return np.asarray(np.clip(np.rint(x / self.scale.array) + self.zero_point.array, self.lo, self.hi))
+        return self.rounded(x / self.scale.array)
+
+    def rounded(self, y: Array) -> Array:
+        """The integers of y = x / scale."""
+        return np.asarray(np.clip(np.rint(y) + self.zero_point.array, self.lo, self.hi))
 
     def slope(self) -> Array | int:
         """Rising."""

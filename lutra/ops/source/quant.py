@@ -57,7 +57,10 @@ class Quant(Elementwise):
 
     def quantise(self, x: Array) -> Array:
         """The integers q, as float64."""
-        y = x / self.scale.array + self.zero_point.array
+        return self.rounded(x / self.scale.array + self.zero_point.array)
+
+    def rounded(self, y: Array) -> Array:
+        """The integers q of y = x / scale + zero_point."""
         if self.codes.bipolar:
             return np.where(y >= 0.0, 1.0, -1.0)
         lo, hi = self.levels()
