@@ -2,9 +2,10 @@
 
     python examples/resnet20_qdq.py resnet20-12fca82f.th cifar10/ resnet20_int8.onnx
 
-The checkpoint is that of Y. Idelbayev's ResNets for CIFAR-10 (option A shortcuts: every second pixel, channels padded with
-zeros; He et al., "Deep Residual Learning", CVPR 2016, section 4.2). It is written as ONNX operators, its normalisations folded
-into the convolutions by ONNX Runtime, and calibrated on 500 training images. Needs `pip install "lutra[producers]"`.
+The checkpoint is that of Y. Idelbayev's ResNets for CIFAR-10 (option A shortcuts: every second pixel, channels padded
+with zeros; He et al., "Deep Residual Learning", CVPR 2016, section 4.2). It is written as ONNX operators, its
+normalisations folded into the convolutions by ONNX Runtime, and calibrated on 500 training images. Needs torch and
+onnxruntime.
 """
 
 from __future__ import annotations
@@ -31,10 +32,12 @@ class Writer:
         self.state, self.nodes, self.tensors = state, [], {}
 
     def constant(self, name: str, array: np.ndarray) -> str:
+        """An initialiser."""
         self.tensors[name] = numpy_helper.from_array(np.ascontiguousarray(array), name)
         return name
 
     def node(self, op: str, inputs: list[str], name: str, **attributes: object) -> str:
+        """An operator, whose result has its name."""
         self.nodes.append(helper.make_node(op, inputs, [name], name, **attributes))
         return name
 
