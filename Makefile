@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# the tests' producers need torch: this release, as its CPU build is enough and far smaller than the others
+TORCH ?= torch==2.13.0
 # BLAS threads and worker processes together would oversubscribe a small machine
 export OMP_NUM_THREADS ?= 1
 WORKERS ?= auto
@@ -32,7 +34,7 @@ $(VENV)/.demo: $(BIN)/python pyproject.toml
 	touch $@
 
 $(VENV)/.dev: $(BIN)/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check '$(TORCH)' -e '.[dev]'
 	touch $@
 
 $(VENV)/.docs: $(BIN)/python pyproject.toml
