@@ -92,16 +92,16 @@ class Rescale(Elementwise):
         largest = self.mul.range.largest * x.range.largest + self.add.range.largest
         if largest >= 2**53:
             return self.evaluate
-        mul, add, scale = self.mul.array.astype(np.float64), self.add.array.astype(np.float64), 2.0**-self.shift
+        scale = 2.0**-self.shift  # of both terms before they are added: that changes no bit of them
+        mul, add = self.mul.array * scale, self.add.array * scale
         rounding = np.rint if self.even else np.floor
         kind = np.float32 if self._reach(x.range).largest < 2**24 else np.float64
 
         def run(values: Array) -> Array:
             t = values * mul
             t += add
-            t *= scale
             rounding(t, out=t)
-            return np.clip(t, self.lo, self.hi).astype(kind)
+            return np.clip(t, self.lo, self.hi, out=t).astype(kind)
 
         return run
 

@@ -21,6 +21,8 @@ from lutra.ops.window.schedule import Rows, fitted
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
+SHORT = 8  # elements of a row of taps, below which copying tap by tap is faster
+
 
 @dataclass(frozen=True)
 class Window(Unit):
@@ -56,16 +58,24 @@ class Window(Unit):
         return (kh - 1) * dh + 1, (kw - 1) * dw + 1
 
     def evaluate(self, *args: Array) -> Array:
-        """One strided copy for each tap."""
+        """One copy of a view in which elements of several windows lie several times."""
         (x,) = args
+        view = self._windows(x)
+        if self.taps[1] * x.shape[-1] < SHORT:
+            y = np.empty(view.shape, x.dtype)
+            for i, j in np.ndindex(self.taps):
+                y[:, :, :, i, j] = view[:, :, :, i, j]
+            view = y
+        return view.reshape(*view.shape[:3], -1)
+
+    def _windows(self, x: Array) -> Array:
+        """A view (N, OH, OW, KH, KW, C) of x (N, H, W, C)."""
         frames, height, width, channels = x.shape
-        (kh, kw), (sh, sw), (dh, dw) = self.taps, self.stride, self.dilation
+        (sh, sw), (dh, dw) = self.stride, self.dilation
         rows, columns = (height - self.reach[0]) // sh + 1, (width - self.reach[1]) // sw + 1
-        y = np.empty((frames, rows, columns, kh, kw, channels), x.dtype)
-        for i, j in np.ndindex(kh, kw):
-            top, left = i * dh, j * dw
-            y[:, :, :, i, j] = x[:, top:top + (rows - 1) * sh + 1:sh, left:left + (columns - 1) * sw + 1:sw]
-        return y.reshape(frames, rows, columns, -1)
+        n, h, w, c = x.strides
+        shape, strides = (frames, rows, columns, *self.taps, channels), (n, h * sh, w * sw, h * dh, w * dw, c)
+        return np.lib.stride_tricks.as_strided(x, shape, strides, writeable=False)
 
     def folds(self, x: Tensor) -> tuple[Fold, ...]:
         """Every divisor of the channels."""
