@@ -23,6 +23,7 @@ from lutra.plan.pipeline import SMALLEST, Pipeline
 from lutra.plan.schedule import Times, at_once, flow
 
 NEVER = -(2**62)  # before every cycle
+PIPELINE = 16  # cycles from a unit's slot to its result, or more
 
 
 def demanded(pipe: Pipeline, least: Mapping[Sink, int]) -> dict[Sink, int]:
@@ -158,7 +159,26 @@ class _Late:
         return _Span(_before(wanted, room or 1) + gap, wanted - delay)
 
     def _run(self, k: int, release: Array) -> tuple[tuple[Array, ...], Array]:
-        return self.pipe.stages[k].times(self.soon[k].came, release)
+        taken, there = self.pipe.stages[k].times(self.soon[k].came, release)
+        piped = not isinstance(self.pipe.stages[k].unit, Width | Fork)
+        return taken, _kept(self.soon[k].there, there) if piped else there
+
+
+def _kept(soon: Array, there: Array) -> Array:
+    """When the words of a stage are there, of which some are held up: results behind one that are in the unit's
+    pipeline already keep their distance from it, as the whole of it stands still. Those that come later may be said to
+    keep it, too: later than they are.
+    """
+    if np.array_equal(soon, there):
+        return there
+    fresh = np.append(True, soon[1:] - PIPELINE >= np.maximum.accumulate(there)[:-1])
+    for part in (np.cumsum(fresh), np.zeros(len(soon), np.int64)):
+        delay = there - soon
+        offset = part * (int(delay.max()) + 1)
+        kept: Array = soon + np.maximum.accumulate(delay + offset) - offset
+        if (kept[:-1] <= soon[1:] - PIPELINE)[fresh[1:]].all():
+            break
+    return kept
 
 
 def _before(times: Array, n: int) -> Array:
