@@ -99,13 +99,15 @@ def _steps(call: Call, shape: tuple[int, ...], known: int) -> Steps:
     if call.attr("block_size", 0) or (scale.ndim > 1 and scale.size > 1):
         raise LutraError(f"blocked quantisation (scales of shape {scale.shape}) is not supported",
                          hint="quantise per tensor or per channel")
+    stated = call.attr("output_dtype", 0) if call.op == "QuantizeLinear" else 0  # of reals for the other operator
     if not call.has(2):
-        kind = call.attr("output_dtype", 0) or known or UINT8
+        kind = stated or known or UINT8
         return Steps(_placed(call, scale, shape), np.zeros(()), _checked(kind))
     zero = call.constant(2, "the zero point")
-    kind = _checked(zero.stored or call.attr("output_dtype", 0) or known or UINT8)
-    if known and call.op == "DequantizeLinear" and kind != known:
-        raise LutraError(f"the zero point has type {name_of(kind)}, its data {name_of(known)}",
+    kind = _checked(zero.stored or stated or known or UINT8)
+    other = stated or (known if call.op == "DequantizeLinear" else 0)
+    if other and kind != other:
+        raise LutraError(f"the zero point has type {name_of(kind)}, its data {name_of(other)}",
                          hint="give both the same type")
     if zero.array.size != scale.size or zero.array.ndim > 1 < zero.array.size:
         raise LutraError(f"the zero point has shape {zero.array.shape}, the scale {scale.shape}",

@@ -388,6 +388,7 @@ def qdq(scale=0.5, zero=0, kind=TensorProto.INT8, op="QuantizeLinear", inputs=("
     ({"kind": TensorProto.INT32}, "quantisation to INT32 is not supported"),
     ({"kind": TensorProto.UINT64}, "quantisation to UINT64 is not supported"),
     ({"inputs": ("x", "s"), "output_dtype": TensorProto.FLOAT8E4M3FN}, "quantisation to data type 17"),
+    ({"output_dtype": TensorProto.UINT8}, "the zero point has type INT8, its data UINT8"),
     ({"inputs": ("x",)}, "the scale (input 2) is missing"),
     ({"inputs": ("x", "x", "z")}, "QuantizeLinear of two branches"),
     ({"inputs": ("s", "x", "z")}, "the scale (input 2) is computed from the network's data"),

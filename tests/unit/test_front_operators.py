@@ -130,6 +130,8 @@ def test_inputs_that_nothing_needs_are_dropped_and_outputs_may_be_anything():
     assert [p.name for p in loaded.inputs] == ["x"] and [p.name for p in loaded.outputs] == ["r", "x", "i"]
     assert loaded.graph.outputs[0] is loaded.graph.outputs[2] and loaded.graph.outputs[1] is loaded.graph.inputs[0]
     assert all(p.shape == (None, 4) for p in loaded.outputs)
+    twice = load(model([node("Relu", "x", "r")], {}, (1, 4), 13, ("r", "r"))).graph
+    assert twice.outputs == (twice.nodes[1], twice.nodes[1])
 
 
 def test_runs_are_slices_and_everything_is_nothing():

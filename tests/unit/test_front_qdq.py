@@ -50,6 +50,21 @@ def test_without_a_zero_point_the_type_is_stated_or_uint8(attrs, opset, hi):
     assert loaded.graph.outputs[0].op.hi == hi
 
 
+def test_the_type_of_dequantised_numbers_says_nothing_of_the_integers():
+    nodes = [node("QuantizeLinear", "x,s,z", "q", output_dtype=TensorProto.INT8),
+             node("DequantizeLinear", "q,s,z", output_dtype=TensorProto.FLOAT)]
+    loaded = load(model(nodes, {"s": 0.5, "z": S8(1)}, (1, 81), 25))
+    assert np.array_equal(evaluate(loaded, X), (np.clip(np.rint(X / 0.5) + 1, -128, 127) - 1) * 0.5)
+
+
+def test_an_image_of_bytes_scaled_in_the_model():
+    nodes = [node("Cast", "x", "f", to=1), node("Mul", "f,s")]
+    loaded = load(model(nodes, {"s": 1 / 256}, ("N", 3, 2, 2), 13, kinds={"x": TensorProto.UINT8}))
+    assert loaded.annotation == Range(0, 255)
+    x = integers_of((2, 3, 2, 2), U8)
+    assert np.array_equal(evaluate(loaded, x), x / 256)
+
+
 def test_channels_have_scales_of_their_own():
     constants = {"s": [0.5, 0.25], "z": np.array([1, -1], S8)}
     nodes = [node("QuantizeLinear", "x,s,z", "q", axis=1), node("DequantizeLinear", "q,s,z", axis=-2)]
