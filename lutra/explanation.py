@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import onnx
 
 ORDER = (Reshape, src.Permute, src.DepthToSpace, src.SpaceToDepth)  # what only says where an element lies
-LINEAR = (src.Conv, src.ConvTranspose, src.MatMul)  # no elementwise operation passes them
+LINEAR = (src.Conv, src.ConvTranspose, src.MatMul)
 FORMS = {"nothing": "nothing: the integers are so already", "multiply-shift": "multiplication and shift"}
 END = "the model's output"
 
@@ -133,10 +133,9 @@ class _Found:
         made = self.units.get(node.loc, []) if node is self._main[node.loc] else []
         if node in self._host:
             return Row(node.loc, node.op.kind, "left to the host", self._host[node])
-        if isinstance(node.op, Elementwise) or not made:
-            found = self._proofs_of(node)
-            if found:
-                return _proved(node, found)
+        chained = isinstance(node.op, Elementwise) or (isinstance(node.op, src.Pairwise) and not made)
+        if chained and (found := self._proofs_of(node)):
+            return _proved(node, found)
         if made:
             return Row(node.loc, node.op.kind, " + ".join(_told(n) for n in made), "integers, exact")
         if isinstance(node.op, ORDER):
@@ -178,22 +177,28 @@ class _Found:
             places = [*([END] if last in self.source.outputs else []), *(u.loc for u in users)]
             here = {at: hit for at in places if (hit := self._matching(at, way))}
             found += [p for hit in here.values() for p in hit if p not in found]
-            ways += [(u, (*way, u)) for u in users if u.loc not in here and not isinstance(u.op, LINEAR)]
+            ways += [(u, (*way, u)) for u in users if u.loc not in here and not self._ends_chains(u)]
         return found
+
+    def _ends_chains(self, node: Node) -> bool:
+        """Whether what stands before an operation is integers by then: linear ones, and streams that hardware joins."""
+        joins = isinstance(node.op, (src.Pairwise, src.Concat)) and node.loc in self.units
+        return joins or isinstance(node.op, LINEAR)
 
     def _matching(self, at: str, way: tuple[Node, ...]) -> list[Proof]:
         """The proofs at a place whose operations end as this way does: at one of its quantisers, or where it ends."""
         steps = [n for n in way if isinstance(n.op, Elementwise)]
         kinds = tuple(n.op.kind for n in steps)
         lengths = [i + 1 for i, n in enumerate(steps) if isinstance(n.op, Elementwise) and n.op.finite]
-        meets = any(isinstance(n.op, src.Pairwise) for n in way)
         here = [p for p in self.proofs if p.at == at]
         for length in (*lengths, len(kinds)):
             hit = [p for p in here if length and p.operations[-length:] == kinds[:length]]
             if hit:
                 return hit
-        own = way[0].op.kind.removesuffix("streams")
-        return [p for p in here if own in "+".join(p.operations).split("+")] if meets else []
+        if not any(isinstance(n.op, src.Pairwise) for n in way):
+            return []
+        own = way[0].op.kind.removesuffix("streams")  # on one of two ways that meet again, which are told as one
+        return [p for p in here if any("+" in told and own in told.split("+") for told in p.operations)]
 
 
 def _length(host: Graph | None) -> int:

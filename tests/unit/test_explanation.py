@@ -60,6 +60,24 @@ def test_every_operation_has_its_row():
     assert table["last"].became.startswith("matmul [5]") and table["end"].became == "left to the host"
 
 
+def test_ways_that_meet_again_and_quantisers_in_a_row():
+    nodes = [quantise("x", "s0", "four", "a"), quantise("w", "s3", "four", "v"), node("Conv", "a,v", "c", name="conv"),
+             node("Sigmoid", "c", "g", name="gate"), node("Mul", "c,g", "m", name="gated"),
+             quantise("m", "s1", "four", "d"), node("Mul", "d,k", "e", name="factor"),
+             node("Flatten", "e", "f", name="flat"), quantise("f", "s2", "four", "h"),
+             node("MatMul", "h,v2", "y", name="last")]
+    constants = {"w": RNG.integers(-7, 8, (3, 3, 1, 1)) / 8, "v2": RNG.integers(-7, 8, (48, 5)), "zero": np.float32(0),
+                 "four": np.float32(4), "k": np.float32(0.5), **SCALES}
+    constants = {k: np.asarray(v, np.float32) for k, v in constants.items()}
+    found = lutra.explain(model(nodes, constants, (1, 3, 4, 4), 13))
+    assert not found.error
+    table = rows(found)
+    for name in ("gate", "gated", "q_d"):
+        assert "sigmoid+mul" in table[name].became and table[name].checked
+    assert table["flat"].became == "nothing: the order of elements"
+    assert "mul + quant" in table["factor"].became and table["factor"].became == table["q_h"].became
+
+
 @pytest.mark.parametrize("source", ["digits", "residual"])
 def test_every_proof_is_in_a_row(source, digits_model):
     """And with the number of values that it was checked for."""
