@@ -136,3 +136,82 @@ module reference_argmax #(
         end
     end
 endmodule
+
+// Of an output word and the input word that it is, as their numbers since reset.
+module reference_same #(
+    parameter int WIDTH = 1
+) (
+    input logic clk, rst, in_valid, in_ready, out_valid, out_ready, input logic [WIDTH-1:0] in_data, out_data,
+    input logic [5:0] wanted, source
+);
+    logic [5:0] taken, given;
+    logic seen;
+    logic [WIDTH-1:0] value;
+    always_ff @(posedge clk) begin
+        if (rst) {taken, given, seen} <= 0;
+        else begin
+            if (in_valid && in_ready) taken <= taken + 1;
+            if (out_valid && out_ready) given <= given + 1;
+            if (in_valid && in_ready && taken == source) {seen, value} <= {1'b1, in_data};
+            if (out_valid && given == wanted) assert (seen && out_data == value);
+        end
+    end
+endmodule
+
+module reference_slice #(
+    parameter int WIDTH = 1, WORD = 0, WORDS = 1, WORDS_AFTER = 0, LEFT = 0, COLUMNS = 1, RIGHT = 0,
+    parameter int TOP = 0, ROWS = 1, BOTTOM = 0
+) (
+    input logic clk, rst, in_valid, out_ready, input logic [WIDTH-1:0] in_data,
+    output logic in_ready, out_valid, output logic [WIDTH-1:0] out_data
+);
+    lutra_slice #(
+        .WIDTH(WIDTH), .WORD(WORD), .WORDS(WORDS), .WORDS_AFTER(WORDS_AFTER), .LEFT(LEFT), .COLUMNS(COLUMNS),
+        .RIGHT(RIGHT), .TOP(TOP), .ROWS(ROWS), .BOTTOM(BOTTOM)
+    ) unit (.*);
+
+    (* anyconst *) logic [5:0] frame, y, x, c;
+    wire [5:0] wanted = ((frame * ROWS + y) * COLUMNS + x) * WORDS + c;
+    wire [5:0] row = (frame * (TOP + ROWS + BOTTOM) + TOP + y) * (LEFT + COLUMNS + RIGHT);
+    wire [5:0] source = (row + LEFT + x) * (WORD + WORDS + WORDS_AFTER) + WORD + c;
+    reference_same #(.WIDTH(WIDTH)) same (.*);
+    always_ff @(posedge clk) assume (frame < 2 && y < ROWS && x < COLUMNS && c < WORDS);
+endmodule
+
+module reference_upsample #(
+    parameter int WIDTH = 1, WORDS = 1, COPIES = 1, COLUMNS = 1, LINES = 1, BLOCK = 0
+) (
+    input logic clk, rst, in_valid, out_ready, input logic [WIDTH-1:0] in_data,
+    output logic in_ready, out_valid, output logic [WIDTH-1:0] out_data
+);
+    lutra_upsample #(
+        .WIDTH(WIDTH), .WORDS(WORDS), .COPIES(COPIES), .COLUMNS(COLUMNS), .LINES(LINES), .BLOCK(BLOCK)
+    ) unit (.*);
+
+    (* anyconst *) logic [5:0] y, line, x, copy, c;
+    wire [5:0] wanted = (((y * LINES + line) * COLUMNS + x) * COPIES + copy) * WORDS + c;
+    wire [5:0] source = (y * COLUMNS + x) * WORDS + c;
+    reference_same #(.WIDTH(WIDTH)) same (.*);
+    always_ff @(posedge clk) assume (y < 3 && line < LINES && x < COLUMNS && copy < COPIES && c < WORDS);
+endmodule
+
+module reference_reorder #(
+    parameter int BITS = 1, LANES = 1, BLOCK = 1, RAM = 0, FIRST = 0, COUNT1 = 1, COUNT2 = 1, COUNT3 = 1, COUNT4 = 1,
+    parameter int STEP1 = 0, STEP2 = 0, STEP3 = 0, STEP4 = 0, STEP_BLOCK = 0, ROM = 0,
+    parameter int R = 1, C = 1  // a matrix of rows and columns, transposed
+) (
+    input logic clk, rst, in_valid, out_ready, input logic [LANES*BITS-1:0] in_data,
+    output logic in_ready, out_valid, output logic [LANES*BITS-1:0] out_data
+);
+    lutra_reorder #(
+        .BITS(BITS), .LANES(LANES), .BLOCK(BLOCK), .RAM(RAM), .FIRST(FIRST), .COUNT1(COUNT1), .COUNT2(COUNT2),
+        .COUNT3(COUNT3), .COUNT4(COUNT4), .STEP1(STEP1), .STEP2(STEP2), .STEP3(STEP3), .STEP4(STEP4),
+        .STEP_BLOCK(STEP_BLOCK), .ROM(ROM)
+    ) unit (.*);
+
+    (* anyconst *) logic [5:0] block, r, c;
+    wire [5:0] wanted = block * (R * C) + c * R + r;
+    wire [5:0] source = block * (R * C) + r * C + c;
+    reference_same #(.WIDTH(LANES * BITS)) same (.*);
+    always_ff @(posedge clk) assume (block < 3 && r < R && c < C);
+endmodule

@@ -11,22 +11,27 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import lutra
 from lutra.errors import LutraError
-from lutra.ir import Range, Tensor
+from lutra.ir import Constant, Range, Tensor
 from lutra.ops.argmax.op import ArgMax
 from lutra.ops.base import Fold
 from lutra.ops.maxreduce.op import MaxReduce
 from lutra.ops.pad.op import Pad
+from lutra.ops.reorder.op import Reorder
+from lutra.ops.slice.op import Slice
+from lutra.ops.upsample.op import Upsample
 from lutra.ops.window.op import Window
 from lutra.tools.formal import prove
 
 LUTRA = Path(lutra.__file__).parent
 FORMAL = [LUTRA / "hw/formal/order.sv", *(Path(__file__).with_name(f"{n}.sv") for n in ("reference", "joins"))]
 PRIMITIVES = [LUTRA / f"hw/rtl/{n}.sv" for n in ("count", "span", "skid", "ram", "fifo")]
-OPERATORS = [LUTRA / f"ops/{n}/{n}.sv" for n in ("width", "pad", "window", "maxreduce", "argmax")]
+OPERATORS = [LUTRA / f"ops/{n}/{n}.sv" for n in ("width", "pad", "window", "maxreduce", "argmax", "slice", "upsample",
+                                                       "reorder")]
 JOINS = [LUTRA / f"ops/{n}.sv" for n in ("fork/fork", "add/add", "mul/mul", "mul/scaled", "mul/times", "concat/concat",
                                          "matmul/weigh")]
 SOURCES = PRIMITIVES + OPERATORS + JOINS + FORMAL
@@ -53,8 +58,14 @@ def window(shape, taps, stride=(1, 1), dilation=(1, 1), ram="lut"):
     return "window", params, where
 
 
-def framed(name, op, shape, elem, simd=1):
-    return name, op.block(Fold(1, simd), Tensor(shape, elem)).params, {}
+def framed(name, op, shape, elem, simd=1, ram="auto"):
+    return name, op.block(Fold(1, simd, ram), Tensor(shape, elem)).params, {}
+
+
+def transposed(rows, columns, ram="auto"):
+    order = np.arange(rows * columns).reshape(rows, columns).T.reshape(-1)
+    x = Tensor((2, rows * columns), Range(0, 1))
+    return "reorder", Reorder(Constant(order), x.shape).block(Fold(ram=ram), x).params, {"R": rows, "C": columns}
 
 
 FRAMED = [
@@ -64,7 +75,14 @@ FRAMED = [
     framed("pad", Pad((0, 1), (1, 0), 3), (2, 1, 2), Range(-2, 1), simd=2),
     framed("pad", Pad((0, 1), (0, 0), 0, (1, 2)), (2, 2, 1), Range(0, 1)),
     framed("maxreduce", MaxReduce(3), (6,), Range(-2, 1)), framed("maxreduce", MaxReduce(2), (4,), Range(0, 3), simd=2),
-    framed("argmax", ArgMax(), (6,), Range(-2, 1), simd=3), framed("argmax", ArgMax(), (3,), Range(0, 1))]
+    framed("argmax", ArgMax(), (6,), Range(-2, 1), simd=3), framed("argmax", ArgMax(), (3,), Range(0, 1)),
+    framed("slice", Slice((0, 1, 0), (1, 2, 2)), (2, 2, 4), Range(0, 3), simd=2),
+    framed("slice", Slice((1, 0, 1), (2, 1, 2)), (2, 1, 2), Range(-2, 1)),
+    framed("upsample", Upsample((2, 2)), (1, 2, 1), Range(0, 3)),
+    framed("upsample", Upsample((2, 1)), (2, 1, 2), Range(0, 1), ram="block"),
+    framed("upsample", Upsample((1, 3)), (1, 2, 2), Range(0, 1)),
+    framed("upsample", Upsample((3, 1)), (2, 1, 1), Range(0, 1)),
+    transposed(2, 2), transposed(2, 2, "block"), transposed(1, 3)]
 
 FORKS = [{"WIDTH": 2, "SINKS": 2}, {"WIDTH": 1, "SINKS": 3}]
 MEETINGS = [("proof_add", {"XBITS": 1}), ("proof_add", {"XBITS": 2, "LESS": 1}), ("proof_mul", {"XBITS": 2}),
@@ -130,6 +148,12 @@ FAULTS = [
     ("a border one too narrow", "span", "count == CW'(BEFORE - 1)", "count == CW'(BEFORE)",
      ("reference_pad", FRAMED[6][1])),
     ("signs not seen", "maxreduce", "SIGNED != 0 ?", "SIGNED == 2 ?", ("reference_maxreduce", FRAMED[8][1])),
+    ("a word outside the box", "slice", "in_valid && in_words && in_columns", "in_valid && in_words",
+     ("reference_slice", FRAMED[12][1])),
+    ("a copy of another word", "upsample", "if (step && fresh) word", "if (step) word",
+     ("reference_upsample", FRAMED[17][1])),
+    ("a half overwritten", "reorder", "!full[1]", "1'b1",
+     ("reference_reorder", {**FRAMED[20][1], **FRAMED[20][2]})),
     ("the last of equals", "argmax", "top > best", "top >= best", ("reference_argmax", FRAMED[11][1]))]
 
 

@@ -47,7 +47,7 @@ module lutra_reorder #(
     endgenerate
 
 `ifdef FORMAL
-    formal_rules #(.OUT_WIDTH(LANES * BITS), .PATIENCE(2 * BLOCK / LANES + 4)) rules (.*);
+    formal_rules #(.OUT_WIDTH(LANES * BITS)) rules (.*);
 `endif
 endmodule
 

@@ -70,6 +70,10 @@ module lutra_upsample #(
                 if (room) passed <= in_data;
                 if (room) passes <= fresh;
             end
+`ifdef FORMAL
+            wire [AW-1:0] look = '0;
+            wire [WIDTH-1:0] seen;
+`endif
             lutra_ram #(.WIDTH(WIDTH), .DEPTH(DEPTH), .BLOCK(BLOCK)) row (
                 .write(step && fresh), .waddr(fresh_place), .fetch(room), .raddr(place), .*
             );
