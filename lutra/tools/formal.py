@@ -37,8 +37,8 @@ def _script(module: str, params: Mapping[str, int | str], sources: Iterable[Path
     values = " ".join(f"-chparam {k} {v}" for k, v in params.items())
     files = " ".join(f'"{p}"' for p in sources)
     # Flattened before anything is optimised: invariants name registers of the instances (hierconn).
-    return (f"read_verilog -sv -formal -defer {files}; hierarchy -check -top {module} {values}; proc; flatten; opt_clean; "
-            "memory_nordff; memory_map -formal; async2sync; dffunmap; opt -fast -nodffe -nosdff; "
+    return (f"read_verilog -sv -formal -defer {files}; hierarchy -check -top {module} {values}; proc; flatten; "
+            "opt_clean; memory_nordff; memory_map -formal; async2sync; dffunmap; opt -fast -nodffe -nosdff; "
             f'setundef -undriven -anyseq; write_smt2 -wires "{problem}"')
 
 
