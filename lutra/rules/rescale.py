@@ -5,12 +5,15 @@ Every condition here is exact, on integers; nothing is tried out.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
+
 import numpy as np
 
 from lutra.ir import Array, Constant, Range
 from lutra.ops.rescale.op import Rescale
 
-FEWEST, MOST = 3, 1023  # steps: with fewer, thresholds are cheaper; with more, the pairs below are too many
+FEWEST, MOST = 3, 1023  # steps: with fewer, thresholds are cheaper
 MAX_SHIFT = 40
 
 
@@ -20,8 +23,8 @@ def fit_rescale(given: Range, base: int, gap: int, at: Array, falling: Array) ->
     if gap != 1 or not FEWEST <= count <= MOST or falling.any():
         return None
     levels = base + np.arange(1, count + 1)
-    return (_shift_to_even(given, levels, at) or _multiply(given, levels, at, only_shift=True)
-            or _multiply(given, levels, at, only_shift=False))
+    edges = _Edges.of(given, levels, at)
+    return _shift_to_even(given, levels, at) or _multiply(edges, only_shift=True) or _multiply(edges, only_shift=False)
 
 
 def _shift_to_even(given: Range, levels: Array, at: Array) -> Rescale | None:
@@ -35,49 +38,88 @@ def _shift_to_even(given: Range, levels: Array, at: Array) -> Rescale | None:
     for shift in range(1, MAX_SHIFT):
         raw = levels * (1 << shift) - (1 << (shift - 1)) + (levels & 1)
         add = raw[first] - np.take_along_axis(at, first, 1)
-        edges = raw[None, :] - add
-        if np.where(inside, edges == at, np.where(at <= given.lo, edges <= given.lo, edges > given.hi)).all():
+
+        def agrees(rows: slice, raw: Array = raw, add: Array = add) -> bool:
+            edges, steps = raw[None, :] - add[rows], at[rows]
+            return bool(np.where(inside[rows], edges == steps,
+                                 np.where(steps <= given.lo, edges <= given.lo, edges > given.hi)).all())
+
+        if agrees(slice(1)) and agrees(slice(None)):  # most shifts fail for the first channel
             return _rescale(np.ones_like(add[:, 0]), add[:, 0], shift, True, levels)
     return None
 
 
-def _multiply(given: Range, levels: Array, at: Array, only_shift: bool) -> Rescale | None:
+@dataclass(frozen=True)
+class _Edges:
+    """Both sides of every step, (C, L): where level j is first reached, and the value before it; whether each lies
+    inside the range.
+    """
+
+    levels: Array
+    reached: Array
+    left: Array
+    t: Array
+    p: Array
+
+    @classmethod
+    def of(cls, given: Range, levels: Array, at: Array) -> _Edges:
+        """The edges of the steps at (C, L)."""
+        t, p = np.maximum(at, given.lo), np.minimum(at - given.step, given.hi)
+        return cls(levels, at <= given.hi, at > given.lo, t, p)
+
+    @cached_property
+    def slopes(self) -> tuple[Array, Array]:
+        """Open bounds (C,) of m / 2**s: from j_i - a T_i <= b' < j_k - a P_k for all pairs (i, k) of steps.
+
+        The room for b' is a concave function of the slope a, so Newton's method reaches each of its zeros from
+        outside, in few steps and never beyond. There is none where the lower bound is not below the upper one.
+        """
+        steeper = len(self.levels) + 1.0  # than all levels within one integer
+        return self._zero(np.zeros(len(self.t)), 1), self._zero(np.full(len(self.t), steeper), -1)
+
+    def _zero(self, a: Array, way: int) -> Array:
+        """The zero of the room that lies `way` of a; infinite that way where there is none."""
+        rows = np.arange(len(a))
+        while True:
+            low = np.where(self.reached, self.levels - a[:, None] * self.t, -np.inf)
+            high = np.where(self.left, self.levels - a[:, None] * self.p, np.inf)
+            i, k = low.argmax(1), high.argmin(1)
+            short_of = high[rows, k] < low[rows, i]
+            run = way * (self.t[rows, i] - self.p[rows, k])
+            if (run[short_of] <= 0).any():
+                return np.full(len(a), way * np.inf)
+            nearer = way * (self.levels[i] - self.levels[k]) / np.maximum(run, 1)
+            moves = short_of & (way * (nearer - a) > 0)
+            if not moves.any():
+                return a
+            a = np.where(moves, nearer, a)
+
+    def offsets(self, mul: Array, unit: int) -> Array | None:
+        """The least b (C,) that puts every step in place for these factors, or None."""
+        targets, m = self.levels * unit, mul[:, None]
+        most, least = np.iinfo(np.int64).max, np.iinfo(np.int64).min
+        lows = np.where(self.reached, targets - m * self.t, least).max(1)
+        highs = np.where(self.left, targets - m * self.p - 1, most).min(1)
+        add: Array = np.where(self.reached.any(1), lows, highs)
+        return add if (add <= highs).all() else None
+
+
+def _multiply(edges: _Edges, only_shift: bool) -> Rescale | None:
     """floor((m x + b) / 2**s): level j is reached at T, and not at the value before it, exactly when
     m T + b >= j 2**s > m (T - step) + b. Each step bounds b from one side or both; for the slope m / 2**s the pairs of
     steps bound it from both sides. The smallest s with an integer m in every channel's bounds is taken.
     """
-    slopes = [_slope_bounds(given, levels, row) for row in at]
+    low, high = edges.slopes
+    if not (low < high).all():
+        return None
     for shift in range(MAX_SHIFT):
         unit = 1 << shift
-        mul = np.array([1 if only_shift else int(np.floor(low * unit)) + 1 for low, _ in slopes], np.int64)
-        if any(not low * unit < m < high * unit for m, (low, high) in zip(mul, slopes, strict=True)):
-            continue
-        add = [_offset(given, levels * unit, row, int(m)) for row, m in zip(at, mul, strict=True)]
-        if None not in add:
-            return _rescale(mul, np.array(add, np.int64), shift, False, levels)
+        mul = np.ones(len(low), np.int64) if only_shift else np.floor(low * unit).astype(np.int64) + 1
+        if ((low * unit < mul) & (mul < high * unit)).all():
+            add = edges.offsets(mul, unit)
+            if add is not None:
+                return _rescale(mul, add, shift, False, edges.levels)
     return None
-
-
-def _slope_bounds(given: Range, levels: Array, row: Array) -> tuple[float, float]:
-    """Open bounds of m / 2**s: from j_i - a T_i <= b' < j_k - a P_k for all pairs (i, k), P the value before T."""
-    reached, left = row <= given.hi, row > given.lo
-    t, p = np.maximum(row, given.lo)[reached], np.minimum(row - given.step, given.hi)[left]
-    rise = levels[left][None, :] - levels[reached][:, None]
-    run = p[None, :] - t[:, None]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        bound = rise / run
-    high = bound[run > 0].min(initial=np.inf)
-    low = bound[run < 0].max(initial=0.0)
-    return float(low), float(high)
-
-
-def _offset(given: Range, targets: Array, row: Array, mul: int) -> int | None:
-    """The least b that puts every step in place for this m, or None."""
-    reached, left = row <= given.hi, row > given.lo
-    lows = (targets - mul * np.maximum(row, given.lo))[reached]
-    highs = (targets - mul * np.minimum(row - given.step, given.hi) - 1)[left]
-    low = int(lows.max()) if lows.size else int(highs.min())
-    return low if not highs.size or low <= int(highs.min()) else None
 
 
 def _rescale(mul: Array, add: Array, shift: int, even: bool, levels: Array) -> Rescale:

@@ -72,9 +72,13 @@ class Threshold(Elementwise):
     def evaluate(self, *args: Array) -> Array:
         """Counts, in 64 bits."""
         (x,) = args
-        reached = np.zeros(x.shape, np.int64)
-        for t in self.thresholds.array.T:
-            reached += x >= t
+        rows = self.thresholds.array
+        if len(rows) == 1:
+            reached = np.searchsorted(rows[0], x, side="right")
+        else:
+            flat = np.asarray(x).reshape(-1, len(rows))
+            counts = [np.searchsorted(row, column, side="right") for row, column in zip(rows, flat.T, strict=True)]
+            reached = np.stack(counts, axis=1).reshape(x.shape)
         return self.offset + self.step * np.where(self.falling.array, self.count - reached, reached)
 
     def kernel(self, x: Tensor) -> Callable[[Array], Array]:
