@@ -19,7 +19,7 @@ def weights(
 ) -> tuple[Constant, Quantised | None]:
     """Constant weights of `rank` axes after `move`, with the integers and scales that they come from."""
     value = call.constant(index, "the weights")
-    array = value.array.astype(np.float64)
+    array = value.array.astype(np.float64, copy=False)
     if array.ndim != rank:
         raise LutraError(f"weights of shape {array.shape} have {array.ndim} axes instead of {rank}",
                          hint="export the model again")
@@ -32,6 +32,7 @@ def weights(
 
 def _narrowed(scale: Array) -> Array:
     """The same scales with length 1 along every axis on which they do not differ."""
+    scale = scale[tuple(slice(0, 1) if step == 0 else slice(None) for step in scale.strides)]  # of a broadcast view
     for axis in range(scale.ndim):
         first = scale.take([0], axis=axis)
         if (scale == first).all():

@@ -83,7 +83,7 @@ class Call:
 
     def numbers(self, index: int, what: str) -> Array:
         """A constant input as finite float64."""
-        values = self.constant(index, what).array.astype(np.float64)
+        values = self.constant(index, what).array.astype(np.float64, copy=False)
         check_finite(values, what)
         return values
 

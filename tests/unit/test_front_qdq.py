@@ -57,6 +57,12 @@ def test_the_type_of_dequantised_numbers_says_nothing_of_the_integers():
     assert np.array_equal(evaluate(loaded, X), (np.clip(np.rint(X / 0.5) + 1, -128, 127) - 1) * 0.5)
 
 
+def test_a_zero_point_of_nothing_may_be_left_out_of_one_of_the_two():
+    nodes = [node("QuantizeLinear", "x,s,z", "q"), node("DequantizeLinear", "q,s")]
+    loaded = load(model(nodes, {"s": 0.5, "z": S8(0)}, (1, 81), 13))
+    assert np.array_equal(evaluate(loaded, X), np.clip(np.rint(X / 0.5), -128, 127) * 0.5)
+
+
 def test_an_image_of_bytes_scaled_in_the_model():
     nodes = [node("Cast", "x", "f", to=1), node("Mul", "f,s")]
     loaded = load(model(nodes, {"s": 1 / 256}, ("N", 3, 2, 2), 13, kinds={"x": TensorProto.UINT8}))
