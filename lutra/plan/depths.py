@@ -53,22 +53,43 @@ def waiting(pipe: Pipeline, interval: int) -> dict[Sink, int]:
     source's output register does.
     """
     even = tuple(np.arange(n, dtype=np.int64) * interval // n for n in pipe.in_words)
-    done = flow(pipe, even, interval)
-    return {sink: _room(pipe, path, done, interval) for sink, path in pipe.paths.items()
-            if path.end is not None and path.source.stage is not None}
+    watch = _Watch(pipe, interval)
+    for k, times in enumerate(flow(pipe, even, interval)):
+        watch.see(k, times)
+    return watch.rooms
 
 
-def _room(pipe: Pipeline, path: Path, done: list[Times], interval: int) -> int:
-    """Words that wait in one stream: where its FIFO is or would be, on the side of the wider words."""
-    assert path.end is not None and path.source.stage is not None
-    stage, port = path.end
-    steps = [(done[k].came[0], done[k].taken[0]) for k in path.between]
-    steps.append((done[stage].came[port], done[stage].taken[port]))
+class _Watch:
+    """Sees the times of stages as they come, and keeps what the streams of later ones need."""
+
+    def __init__(self, pipe: Pipeline, interval: int) -> None:
+        self.pipe, self.interval = pipe, interval
+        self.rooms: dict[Sink, int] = {}
+        ends = {path.end: (sink, path) for sink, path in pipe.paths.items()
+                if path.end is not None and path.source.stage is not None}
+        self.ends: dict[int, list[tuple[int, Sink, Path]]] = {}
+        for (stage, port), (sink, path) in ends.items():
+            self.ends.setdefault(stage, []).append((port, sink, path))
+        self.between = {k for path in pipe.paths.values() for k in path.between}
+        self.known: dict[int, tuple[Array, Array]] = {}  # of what is between: when words come and are taken
+
+    def see(self, k: int, times: Times) -> None:
+        """A stage's times: with them the room of each stream that it reads is known."""
+        if k in self.between:
+            self.known[k] = times.came[0], times.taken[0]
+        for port, sink, path in self.ends.get(k, ()):
+            steps = [*(self.known.pop(n) for n in path.between), (times.came[port], times.taken[port])]
+            fifo = [isinstance(self.pipe.stages[n].unit, Fifo) for n in path.between]
+            self.rooms[sink] = _room(steps, fifo.index(True) if True in fifo else None, self.interval)
+
+
+def _room(steps: list[tuple[Array, Array]], fifo: int | None, interval: int) -> int:
+    """Words that wait in one stream: where its FIFO is or would be, on the side of the wider words. steps: when words
+    come to what is on the stream, and to its reader, and are taken; fifo: the place of its FIFO among them.
+    """
     if all(_unhurried(came, taken, interval) for came, taken in steps):
         return 0
-    sides = [done[path.source.stage].there, *(done[k].there for k in path.between)]
-    fifos = [done[k].came[0] for k in path.between if isinstance(pipe.stages[k].unit, Fifo)]
-    into = fifos[0] if fifos else min(sides, key=len)
+    into = min((came for came, _ in steps), key=len) if fifo is None else steps[fifo][0]
     taken = steps[-1][1]
     last = -(-np.arange(1, len(into) + 1) * len(taken) // len(into)) - 1  # the reader's word with its last part
     return max(SMALLEST, _occupied(into, taken[last], interval))

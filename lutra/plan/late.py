@@ -20,9 +20,8 @@ from lutra.ops.fork.op import Fork
 from lutra.ops.width.op import Width
 from lutra.plan.names import Sink
 from lutra.plan.pipeline import SMALLEST, Pipeline
-from lutra.plan.schedule import Times, at_once, flow
+from lutra.plan.schedule import NEVER, at_once, flow
 
-NEVER = -(2**62)  # before every cycle
 PIPELINE = 16  # cycles from a unit's slot to its result, or more
 
 
@@ -30,7 +29,7 @@ def demanded(pipe: Pipeline, least: Mapping[Sink, int]) -> dict[Sink, int]:
     """The least depths, none below `least`, those of the pipeline's own FIFOs, with which a single frame that is
     offered at once has the latency of unbounded streams.
     """
-    late = _Late(pipe, least, flow(pipe, at_once(pipe)))
+    late = _Late(pipe, least, [_Soon(t.came, t.there) for t in flow(pipe, at_once(pipe))])
     for k in reversed(range(len(pipe.stages))):
         if not isinstance(pipe.stages[k].unit, Fifo | Width):
             late.visit(k)
@@ -44,10 +43,16 @@ class _Span(NamedTuple):
     deadline: Array
 
 
-class _Chosen(NamedTuple):
-    """A stage's late schedule: when it takes the words of its inputs; when its own may be and are there."""
+class _Soon(NamedTuple):
+    """When the words of a stage's inputs come and its own are there, if every stage runs as soon as it can."""
 
-    taken: tuple[Array, ...]
+    came: tuple[Array, ...]
+    there: Array
+
+
+class _Spread(NamedTuple):
+    """When the words of a fork's outputs may be there, and when they are."""
+
     release: Array
     there: Array
 
@@ -55,10 +60,11 @@ class _Chosen(NamedTuple):
 class _Late:
     """The late schedule as it grows, from the outputs to the inputs."""
 
-    def __init__(self, pipe: Pipeline, least: Mapping[Sink, int], soon: list[Times]) -> None:
+    def __init__(self, pipe: Pipeline, least: Mapping[Sink, int], soon: list[_Soon]) -> None:
         self.pipe, self.least, self.soon = pipe, least, soon
         self.depths: dict[Sink, int] = {}
-        self.chosen: dict[int, _Chosen] = {}
+        self.taken: dict[int, tuple[Array, ...]] = {}  # when each stage takes the words of its inputs
+        self.spread: dict[int, _Spread] = {}  # of each fork
         self.end = max(int(soon[f.stage].there[-1]) for f in pipe.outputs if f.stage is not None)
         self.behind: dict[int, list[Sink]] = {}
         for sink, path in pipe.paths.items():
@@ -70,11 +76,11 @@ class _Late:
         """Choose the depths behind a stage, and when it takes its words; what is behind it has been visited."""
         fork = self.forks.get(k)
         if fork is None:
-            self.chosen[k] = self._choose(k, None)
+            self._choose(k, None)
             return
         if self._feeds(k, fork):
             return
-        self.chosen[fork] = self._choose(fork, self.soon[fork].there)
+        self._choose(fork, self.soon[fork].there)
         fed = self._feeds(k, fork)
         assert fed, self.pipe.stages[k]
 
@@ -82,15 +88,14 @@ class _Late:
         """Whether a stage keeps up with the late schedule of the fork behind it; then its own is chosen. A word stands
         before the fork when the one before it may stand behind it, as the fork has room for one more.
         """
-        behind = self.chosen[fork]
+        behind = self.spread[fork]
         release = _before(behind.release, 1)
-        taken, there = self._run(k, release)
-        self.chosen[k] = _Chosen(taken, release, there)
+        self.taken[k], there = self._run(k, release)
         return bool((there < behind.there).all())
 
-    def _choose(self, k: int, limit: Array | None) -> _Chosen:
-        """The least depths of the streams behind a stage with which its words are there in time for all of them, and
-        not after `limit`.
+    def _choose(self, k: int, limit: Array | None) -> None:
+        """Choose the least depths of the streams behind a stage with which its words are there in time for all of them,
+        and not after `limit`.
         """
         depths = {sink: self.least.get(sink, 0) for sink in self.behind[k]}
         while True:
@@ -103,8 +108,9 @@ class _Late:
             depths = grown
         self.depths |= depths
         release = np.maximum.reduce([span.release for span in spans.values() if span])
-        taken, there = self._run(k, release)
-        return _Chosen(taken, release, there)
+        self.taken[k], there = self._run(k, release)
+        if isinstance(self.pipe.stages[k].unit, Fork):
+            self.spread[k] = _Spread(release, there)
 
     def _deepen(self, k: int, sink: Sink, depth: int, deadline: Array | None) -> int:
         """The least depth of one stream, from `depth` on, with which the stage's words are there in time."""
@@ -135,7 +141,7 @@ class _Late:
             words = len(self.soon[k].there)
             return _Span(np.full(words, NEVER), self.end - np.arange(words)[::-1])
         stage, port = path.end
-        wanted, delay, width = self.chosen[stage].taken[port], 0, None
+        wanted, delay, width = self.taken[stage][port], 0, None
         for at in path.between:
             unit, fold, xs = self.pipe.stages[at].unit, self.pipe.stages[at].fold, self.pipe.stages[at].xs
             if isinstance(unit, Fifo):

@@ -6,15 +6,17 @@ stage's times follow from its arrivals by running maxima (`Unit.times`), and a p
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from lutra.ir import Array
+from lutra.ops.base import Loop
 from lutra.plan.pipeline import Feed, Pipeline
 from lutra.plan.stages import Stage
 
+NEVER = -(2**62)  # before every cycle
 SETTLING = 32  # frames within which every stage repeats its schedule
 
 
@@ -31,30 +33,30 @@ def at_once(pipe: Pipeline) -> tuple[Array, ...]:
     return tuple(np.arange(n, dtype=np.int64) for n in pipe.in_words)
 
 
-def flow(pipe: Pipeline, arrivals: Sequence[Array], interval: int | None = None) -> list[Times]:
+def flow(pipe: Pipeline, arrivals: Sequence[Array], interval: int | None = None) -> Iterator[Times]:
     """The times of each stage, every one running as soon as it can: for one frame, or for one of a steady state with a
     frame every `interval` cycles (see `steady`). arrivals: of each input's words.
     """
-    done: list[Times] = []
-    for stage, feeds in zip(pipe.stages, pipe.feeds, strict=True):
-        came = tuple(words_of(done, arrivals, f) for f in feeds)
-        taken, there = stage.times(came) if interval is None else steady(stage, came, interval)
-        done.append(Times(came, taken, there))
-    return done
-
-
-def words_of(done: Sequence[Times], arrivals: Sequence[Array], feed: Feed) -> Array:
-    """When the words of a stream are there."""
-    return arrivals[feed.port] if feed.stage is None else done[feed.stage].there
+    there: dict[Feed, Array] = {Feed(None, k): came for k, came in enumerate(arrivals)}
+    for k, (stage, feeds) in enumerate(zip(pipe.stages, pipe.feeds, strict=True)):
+        came = tuple(there.pop(f) for f in feeds)  # each stream has one reader
+        taken, found = stage.times(came) if interval is None else steady(stage, came, interval)
+        there |= {Feed(k, port): found for port in range(stage.sinks)}
+        yield Times(came, taken, found)
 
 
 def latency(pipe: Pipeline) -> int:
     """Cycles from taking the first input word to the last output word's being there: one frame, offered at a word a
     cycle at each input of an empty pipeline whose outputs never stall.
     """
-    done = flow(pipe, at_once(pipe))
-    first = min(int(done[stage].taken[port][0]) for stage, port in pipe.inputs)
-    return max(int(done[f.stage].there[-1]) for f in pipe.outputs if f.stage is not None) - first
+    first, last = [], []
+    readers, ends = {stage for stage, _ in pipe.inputs}, {f.stage for f in pipe.outputs}
+    for k, times in enumerate(flow(pipe, at_once(pipe))):
+        if k in readers:
+            first += [int(times.taken[port][0]) for stage, port in pipe.inputs if stage == k]
+        if k in ends:
+            last.append(int(times.there[-1]))
+    return max(last) - min(first)
 
 
 def steady(
@@ -66,6 +68,9 @@ def steady(
     arrivals: of the words of one frame of each input. release: see `Unit.times`, of one frame.
     """
     assert stage.cycles <= interval, (stage.name, stage.cycles, interval)
+    loop = stage.loop
+    if loop is not None and release is None:
+        return _repeated(loop, arrivals, interval)
     frames = 3
     while frames <= SETTLING:
         start = interval * np.arange(frames)[:, None]
@@ -76,3 +81,17 @@ def steady(
             return tuple(e[-1] for e in ends[:-1]), ends[-1][-1]
         frames *= 2
     raise AssertionError(f"{stage.name} does not settle in {SETTLING} frames")
+
+
+def _repeated(loop: Loop, arrivals: tuple[Array, ...], interval: int) -> tuple[tuple[Array, ...], Array]:
+    """The steady state of a flat loop: how far its slots lag behind a slot a cycle is a running maximum, and a frame
+    begins with the lag of the one before, less the cycles that are left between them.
+    """
+    slot = np.arange(loop.slots)
+    fresh = [np.flatnonzero(np.diff(reads, prepend=0)) for reads in np.atleast_2d(loop.reads)]
+    lag = np.full(loop.slots, NEVER)
+    for slots, came in zip(fresh, arrivals, strict=True):
+        lag[slots] = np.maximum(lag[slots], came - slots)
+    np.maximum.accumulate(lag, out=lag)
+    start = slot + np.maximum(lag, lag[-1] - (interval - loop.slots))
+    return tuple(start[slots] for slots in fresh), start[loop.writes] + loop.latency

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from lutra.hw.netlist import Block
 from lutra.ir import Array, Node, Tensor
-from lutra.ops.base import Cost, Fold, Join, Unit
+from lutra.ops.base import Cost, Fold, Join, Loop, Unit
 from lutra.ops.fork.op import Fork
 
 
@@ -51,6 +51,13 @@ class Stage:
         if isinstance(self.unit, Join):
             return self.unit.cycles(self.fold, self.xs)
         return self.unit.cycles(self.fold, self.xs[0])
+
+    @property
+    def loop(self) -> Loop | None:
+        """Its schedule where that is one flat loop and nothing else, as most are."""
+        if isinstance(self.unit, Join):
+            return self.unit.loop(self.fold, self.xs) if type(self.unit).times is Join.times else None
+        return self.unit.loop(self.fold, self.xs[0]) if type(self.unit).times is Unit.times else None
 
     @property
     def block(self) -> Block:
