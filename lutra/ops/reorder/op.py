@@ -100,14 +100,16 @@ class Reorder(Unit):
         words, latency = self.size // self.lanes(fold, x)[0], 2 if self._in_block(fold, x) else 1
         arrived = arrivals.reshape(-1, words)
         bounds = np.zeros_like(arrived) if release is None else release.reshape(-1, words) - latency
-        taken, there = np.empty_like(arrived), np.empty_like(arrived)
-        wrote, read, before = -1, -1, -1  # when the last word was written, was read, and of the block before
-        for b in range(len(arrived)):
-            taken[b] = one_a_cycle(np.maximum(arrived[b], max(wrote, before) + 1))
-            wrote = int(taken[b, -1])
-            there[b] = one_a_cycle(np.maximum(bounds[b], max(wrote, read) + 1))
-            before, read = read, int(there[b, -1])
-        return taken.reshape(-1), there.reshape(-1) + latency
+        left = words - 1 - np.arange(words)  # words of the block after each
+        wrote = read = before = -1  # when the last word was written, was read, and of the block before was read
+        begins = np.empty((2, len(arrived), 1), arrived.dtype)  # of each block's writing and reading, at the earliest
+        for b, ends in enumerate(zip((arrived + left).max(axis=1), (bounds + left).max(axis=1), strict=True)):
+            begins[0, b] = max(wrote, before) + 1
+            wrote = max(int(ends[0]), max(wrote, before) + words)
+            begins[1, b] = max(wrote, read) + 1
+            before, read = read, max(int(ends[1]), max(wrote, read) + words)
+        taken, given = one_a_cycle(np.maximum(arrived, begins[0])), one_a_cycle(np.maximum(bounds, begins[1]))
+        return taken.reshape(-1), given.reshape(-1) + latency
 
     def _memory(self, fold: Fold, x: Tensor) -> tuple[int, int]:
         return 2 * self.size // fold.pe, fold.pe * x.range.bits
