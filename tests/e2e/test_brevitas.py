@@ -9,6 +9,7 @@ from brevitas.quant import Int8ActPerTensorFloat, Int8WeightPerChannelFloat, Int
 from sklearn.datasets import load_digits
 from torch import nn
 
+import lutra
 from lutra.front import load
 from lutra.ops import source as src
 
@@ -71,7 +72,7 @@ def qonnx_by_torchscript(net, path):
 
 
 @pytest.mark.parametrize("export", [qcdq, qonnx, qonnx_by_torchscript], ids=lambda f: f.__name__)
-def test_both_forms_compute_what_brevitas_computes(export, trained, tmp_path):
+def test_both_forms_compute_what_brevitas_computes(export, trained, tmp_path, cache):
     net, x, labels = trained
     export(net, str(tmp_path / "net.onnx"))
     expected = values(net(x)).detach().numpy()
@@ -81,6 +82,8 @@ def test_both_forms_compute_what_brevitas_computes(export, trained, tmp_path):
     near = np.isclose(y, expected, rtol=0, atol=2e-6 * np.abs(expected).max()).all(axis=1)
     assert near.mean() >= 0.99  # the others have a value on a rounding step of single precision
     assert (y.argmax(1) == expected.argmax(1)).mean() >= 0.99
+    acc = lutra.compile(tmp_path / "net.onnx", cache=cache)
+    np.testing.assert_allclose(acc.run(x.numpy()), y, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("export", [qcdq, qonnx], ids=lambda f: f.__name__)

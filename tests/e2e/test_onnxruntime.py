@@ -12,6 +12,7 @@ import torch.ao.quantization as tq
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_dynamic, quantize_static
 from torch import nn
 
+import lutra
 from lutra.errors import LutraError
 from lutra.front import load
 from lutra.ops import source as src
@@ -143,6 +144,19 @@ class Stubbed(nn.Module):
         x = self.first(self.start(x))
         x = nn.functional.avg_pool2d(self.add.add(x, self.long(x)), 2)
         return self.last(x.flatten(1))
+
+
+@pytest.mark.parametrize("network", ["mnist", "residual"])
+def test_it_compiles_as_it_is(network, networks, digits, tmp_path, cache):
+    source, path = networks / f"{network}.onnx", tmp_path / "quantised.onnx"
+    name = onnx.load(source).graph.input[0].name
+    quantize_static(source, path, Calibration(name, digits[-40:]), per_channel=True, activation_type=QuantType.QInt8,
+                    weight_type=QuantType.QInt8)
+    acc = lutra.compile(path, cache=cache)
+    x = digits[:100]
+    y = acc.run(x)
+    np.testing.assert_allclose(y, acc.reference(x), rtol=1e-9, atol=1e-9)
+    assert (y.argmax(1) == run(onnx.load(path), x)[0].argmax(1)).mean() >= 0.99
 
 
 @pytest.mark.filterwarnings("ignore")
