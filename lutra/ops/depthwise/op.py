@@ -87,21 +87,20 @@ class Depthwise(Unit):
         return y
 
     def kernel(self, x: Tensor) -> Callable[[Array], Array]:
-        """Tap by tap, in floating point where that is exact."""
+        """In floating point where that is exact."""
         low, high = self._sums
         kind = float_type(int((high - low).max()) * x.range.largest)
-        rows, shape = self.weights.array.T.astype(kind), (self.taps, self.channels)
+        rows: Array = self.weights.array.T.astype(kind, order="C")
+        shape = self.taps, self.channels
 
         def add(values: Array) -> Array:
             y: Array = values.reshape(*values.shape[:-1], *shape).sum(axis=-2, dtype=kind)
             return y
 
         def run(values: Array) -> Array:
-            pixels = values.reshape(*values.shape[:-1], *shape)
-            y = np.zeros((*values.shape[:-1], shape[1]), kind)
-            for t, row in enumerate(rows):
-                y += pixels[..., t, :].astype(kind, copy=False) * row
-            return y
+            pixels: Array = values.reshape(-1, *shape).astype(kind, copy=False)
+            y: Array = np.einsum("ntc,tc->nc", pixels, rows)
+            return y.reshape(*values.shape[:-1], shape[1])
 
         return add if (self.weights.array == 1).all() else run
 

@@ -88,12 +88,12 @@ class Rescale(Elementwise):
         return np.clip(self._round(t), self.lo, self.hi)
 
     def kernel(self, x: Tensor) -> Callable[[Array], Array]:
-        """In double precision where every step is exact: no bit lies below 2**-shift, and numpy rounds half to even."""
+        """In floating point where every step is exact: no bit lies below 2**-shift, and numpy rounds half to even."""
         largest = self.mul.range.largest * x.range.largest + self.add.range.largest
         if largest >= 2**53:
             return self.evaluate
         scale = 2.0**-self.shift  # of both terms before they are added: that changes no bit of them
-        mul, add = self.mul.array * scale, self.add.array * scale
+        mul, add = ((v.array * scale).astype(np.float32 if largest < 2**24 else np.float64) for v in (self.mul, self.add))
         rounding = np.rint if self.even else np.floor
         kind = np.float32 if self._reach(x.range).largest < 2**24 else np.float64
 
