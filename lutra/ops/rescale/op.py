@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -93,7 +93,8 @@ class Rescale(Elementwise):
         if largest >= 2**53:
             return self.evaluate
         scale = 2.0**-self.shift  # of both terms before they are added: that changes no bit of them
-        mul, add = ((v.array * scale).astype(np.float32 if largest < 2**24 else np.float64) for v in (self.mul, self.add))
+        exact: type[np.floating[Any]] = np.float32 if largest < 2**24 else np.float64
+        mul, add = ((v.array * scale).astype(exact) for v in (self.mul, self.add))
         rounding = np.rint if self.even else np.floor
         kind = np.float32 if self._reach(x.range).largest < 2**24 else np.float64
 
