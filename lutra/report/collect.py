@@ -40,7 +40,7 @@ def collect(
         model=model,
         device=_device(plan.device),
         throughput=_throughput(plan, target, measured),
-        layers=tuple(_layer(plan, stage, (synthesised or {}).get(stage.name)) for stage in plan.stages),
+        layers=tuple(_layer(plan, k, (synthesised or {}).get(stage.name)) for k, stage in enumerate(plan.stages)),
         uses=(use("estimated", plan.device, plan.cost), *uses),
         checks=tuple(checks),
         host=host or Host(),
@@ -87,7 +87,8 @@ def _throughput(plan: Plan, target: str, measured: tuple[int, int] | None) -> Th
     )
 
 
-def _layer(plan: Plan, stage: Stage, synthesised: Cost | None) -> Layer:
+def _layer(plan: Plan, k: int, synthesised: Cost | None) -> Layer:
+    stage = plan.stages[k]
     x, out = stage.xs[0], stage.out
     constants = _constants(stage)
     memories = stage.block.memories.values()
@@ -112,6 +113,7 @@ def _layer(plan: Plan, stage: Stage, synthesised: Cost | None) -> Layer:
         stream_depth=stage.unit.depth if isinstance(stage.unit, Fifo) else 0,
         estimated=_resources(plan.costs[stage.name]),
         synthesised=_resources(synthesised) if synthesised else None,
+        feeds=tuple("" if f.stage is None else plan.pipeline.at(f).name for f in plan.pipeline.feeds[k]),
     )
 
 

@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any
 
 KINDS = ("lut", "ff", "bram", "uram", "dsp")
-BETWEEN = ("fifo", "width")  # drawn as marks on a stream, not as boxes
+BETWEEN = ("fifo", "width", "fork")  # drawn as marks on a stream, not as boxes
+COLUMNS = 8  # boxes in a row of the picture
+STEP = (158, 176)  # pixels from box to box
+BOX = (128, 126)  # pixels of a box
 
 
 def page(facts: Mapping[str, Any]) -> str:
@@ -18,7 +21,7 @@ def page(facts: Mapping[str, Any]) -> str:
     env = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     env.filters.update(n=number, pct=percent, bits=amount, shape=shape, heat=heat)
     template = env.from_string(Path(__file__).with_name("page.html").read_text(encoding="utf-8"))
-    return template.render(f=facts, units=units(facts["layers"]), bars=bars(facts), slowest=slowest(facts))
+    return template.render(f=facts, picture=picture(facts["layers"]), bars=bars(facts), slowest=slowest(facts))
 
 
 def number(value: float | None) -> str:
@@ -49,15 +52,42 @@ def shape(dims: Sequence[int]) -> str:
     return "×".join(map(str, dims))
 
 
-def units(layers: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Boxes of the picture: each unit, and the width of the stream that reaches the next one."""
-    boxes: list[dict[str, Any]] = []
-    for layer in layers:
-        if layer["operation"] not in BETWEEN:
-            boxes.append({"layer": layer, "stream": layer["stream_bits"], "width": False})
-        elif layer["operation"] == "width" and boxes:
-            boxes[-1] |= {"stream": layer["stream_bits"], "width": True}
-    return boxes
+def picture(layers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The pipeline's picture: a box for each unit, in rows, and an arrow for each stream, with what stands on it."""
+    shown = [layer for layer in layers if layer["operation"] not in BETWEEN]
+    places = {layer["name"]: (k % COLUMNS * STEP[0], k // COLUMNS * STEP[1]) for k, layer in enumerate(shown)}
+    known = {layer["name"]: layer for layer in layers}
+    boxes = [{"layer": layer, "x": places[layer["name"]][0], "y": places[layer["name"]][1]} for layer in shown]
+    arrows = [_arrow(known, places, layer, port) for layer in shown for port in range(len(layer["feeds"]))]
+    width, height = STEP[0] * min(len(shown), COLUMNS), STEP[1] * -(-len(shown) // COLUMNS)
+    return {"boxes": boxes, "arrows": [a for a in arrows if a], "width": width, "height": height}
+
+
+def _arrow(
+    known: Mapping[str, Mapping[str, Any]], places: Mapping[str, tuple[int, int]], sink: Mapping[str, Any], port: int
+) -> dict[str, Any] | None:
+    """A stream from box to box: its path, where its marks are, bits a word at its end, words of FIFOs, whether it has a
+    width converter. None where it comes from outside.
+    """
+    depth, converted, feed = 0, False, sink["feeds"][port]
+    last = feed
+    while feed and known[feed]["operation"] in BETWEEN:
+        depth += known[feed]["stream_depth"]
+        converted |= known[feed]["operation"] == "width"
+        feed = known[feed]["feeds"][0]
+    if not feed:
+        return None
+    (x0, y0), (x1, y1) = places[feed], places[sink["name"]]
+    marks = {"bits": known[last]["stream_bits"], "depth": depth, "width": converted}
+    if (x1, y1) == (x0 + STEP[0], y0):
+        middle = y0 + BOX[1] // 2
+        path = f"M{x0 + BOX[0] + 1} {middle}h{STEP[0] - BOX[0] - 6}"
+        return marks | {"path": path, "x": x0 + BOX[0] + 15, "y": middle, "straight": True}
+    x, gap, inside = x1 + 20 + 44 * port, STEP[1] - BOX[1], y1 == y0  # a row's own arrows pass below it
+    y, bend = (y1 + BOX[1] + 4, y1 + STEP[1]) if inside else (y1 - 4, y1 - gap)
+    start = x0 + BOX[0] - 20, y0 + BOX[1]
+    path = f"M{start[0]} {start[1]}C{start[0]} {start[1] + gap} {x} {bend} {x} {y}"
+    return marks | {"path": path, "x": x + 5, "y": y + 12 if inside else y - 4, "straight": False}
 
 
 def heat(share: float) -> int:

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-SCHEMA = 1  # raised when a field changes its meaning or goes
+SCHEMA = 2  # raised when a field changes its meaning or goes
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,12 @@ class Device:
 
 @dataclass(frozen=True)
 class Layer:
-    """One hardware unit, in order of the stream. Shapes have no batch axis, channels last.
+    """One hardware unit, after those that feed it. Shapes have no batch axis, channels last.
 
-    `share` is cycles over the interval. `weight_bits` and `weights` are 0 for a unit without constants; `memory_bits`
-    is what its constants take. `stream_bits` is the width of the stream that leaves it, `stream_depth` the words of the
-    FIFO behind it (0: none).
+    `feeds` names what fills each of its inputs, "" being an input of the design; `in_shape`, `in_bits` and `in_range`
+    are of the first. `share` is cycles over the interval. `weight_bits` and `weights` are 0 for a unit without
+    constants; `memory_bits` is what its constants take. `stream_bits` is the width of the stream that leaves it,
+    `stream_depth` the words that a FIFO holds (0: it is none).
     """
 
     name: str
@@ -69,6 +70,7 @@ class Layer:
     stream_depth: int
     estimated: Resources
     synthesised: Resources | None = None
+    feeds: tuple[str, ...] = ("",)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 """Graphs with branches against RTL: interval, latency, and what streams hold, which simulation records."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -17,6 +19,7 @@ from lutra.plan.devices import device
 from lutra.plan.goals import planned
 from lutra.plan.names import pipeline, sinks
 from lutra.plan.pipeline import connect
+from lutra.plan.plan import Plan
 from lutra.plan.stages import folds_of
 from lutra.sim.reference import Runner
 from lutra.sim.rtl import RtlModel, Stimulus, from_words, to_words
@@ -136,6 +139,12 @@ def test_the_plans_have_what_is_to_be_tested(plans):
     assert any(s.name.startswith("input") and s.name.endswith("_fork") for p in plans for s in p.stages)
     assert any(path.end is None and len(readers) > 1 for p in plans for readers in sinks(p.graph).values()
                for path in [p.pipeline.paths[readers[-1]]])
+
+
+def test_a_plan_is_read_back(plans):
+    for plan in plans:
+        again = Plan.from_json(json.loads(json.dumps(plan.to_json())), plan.graph)
+        assert (again.folds, again.depths, again.latency) == (plan.folds, plan.depths, plan.latency)
 
 
 def test_interval_latency_and_integers_are_the_rtl_s(plans, designs, cache):

@@ -8,7 +8,7 @@ import pytest
 from facts import facts
 
 from lutra.report import page
-from lutra.report.html import amount, bars, heat, number, percent
+from lutra.report.html import amount, bars, heat, number, percent, picture
 from lutra.report.model import Resources, Timing, share_of
 
 VOID = {"meta", "br"}
@@ -62,8 +62,20 @@ def test_every_layer_has_a_box_and_a_row():
     built = facts()
     read = Reader(page(built.data()))
     boxes = [a["aria-label"] for t, a in read.elements if t == "svg" and a.get("role") == "img"]
-    assert [b.split(",")[0] for b in boxes] == [la.name for la in built.layers if la.operation not in ("fifo", "width")]
+    assert [b.split(",")[0] for b in boxes] == [la.name for la in built.layers if la.operation not in ("fifo", "width", "fork")]
     assert [t for t, _ in read.elements].count("tr") == len(built.layers) + 1
+
+
+def test_every_stream_between_boxes_has_an_arrow():
+    drawn = picture(facts().data()["layers"])
+    assert [(a["bits"], a["depth"], a["width"], a["straight"]) for a in drawn["arrows"]] == [
+        (5, 0, False, True), (5, 0, False, True), (5, 12, False, True), (9, 0, True, True), (4, 0, False, True),
+        (2, 0, False, True), (4, 37, False, False), (3, 0, False, True), (11, 0, False, False)]
+    assert len({(b["x"], b["y"]) for b in drawn["boxes"]}) == len(drawn["boxes"]) == 9
+    read = Reader(page(facts().data()))
+    paths = [a["d"] for t, a in read.elements if t == "path" and "marker-end" in a]
+    assert paths == [a["path"] for a in drawn["arrows"]]
+    assert "4b · 37" in read.text
 
 
 def test_figures_of_the_model_are_shown():
