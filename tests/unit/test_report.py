@@ -62,7 +62,8 @@ def test_every_layer_has_a_box_and_a_row():
     built = facts()
     read = Reader(page(built.data()))
     boxes = [a["aria-label"] for t, a in read.elements if t == "svg" and a.get("role") == "img"]
-    assert [b.split(",")[0] for b in boxes] == [la.name for la in built.layers if la.operation not in ("fifo", "width", "fork")]
+    units = [la.name for la in built.layers if la.operation not in ("fifo", "width", "fork")]
+    assert [b.split(",")[0] for b in boxes] == units
     assert [t for t, _ in read.elements].count("tr") == len(built.layers) + 1
 
 
