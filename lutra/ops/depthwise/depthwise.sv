@@ -16,7 +16,7 @@ module lutra_depthwise #(
     parameter int EXACT = 0,  // products are exact: BIAS makes up for nothing of them
     parameter int OBITS = 1,
     parameter int BIASED = 0,
-    parameter int BLOCK = 0,  // weights in block RAM
+    parameter int BLOCK = 0,  // weights in block RAM, in slices of so many bits
     parameter WEIGHTS = "",  // TAPS * WORDS words of PE weights
     parameter BIAS = ""  // WORDS words of PE codes, with which the sums begin
 ) (
@@ -68,13 +68,12 @@ module lutra_depthwise #(
             localparam int TILES = TAPS * WORDS;
             localparam int TW = TILES > 1 ? $clog2(TILES) : 1;
             logic [TW-1:0] tile;
-            logic [PE*WBITS-1:0] row, w;
+            logic [PE*WBITS-1:0] w;
             always_ff @(posedge clk)
                 if (rst) tile <= '0;
                 else if (en && slot) tile <= (tile == TW'(TILES - 1)) ? '0 : tile + 1'b1;
-            lutra_rom #(.WIDTH(PE * WBITS), .DEPTH(TILES), .BLOCK(BLOCK * PE * WBITS), .FILE(WEIGHTS)) weights (
-                .clk, .en, .index(tile), .out_data(row));
-            lutra_delay #(.N(HOLD - 1), .W(PE * WBITS)) hold_w (.clk, .en, .in_data(row), .out_data(w));
+            lutra_rom #(.WIDTH(PE * WBITS), .DEPTH(TILES), .BLOCK(BLOCK), .HELD(HOLD - 1), .FILE(WEIGHTS)) weights (
+                .clk, .en, .index(tile), .out_data(w));
             for (genvar p = 0; p < PE; p++) begin : g_channel
                 logic [LW-1:0] weight;
                 if (BIPOLAR != 0) begin : g_sign

@@ -20,7 +20,7 @@ from lutra.ops.cost import estimate
 from lutra.ops.depthwise.size import features
 from lutra.ops.elementwise import float_type
 from lutra.ops.mul.size import digits, missing
-from lutra.ops.rom import in_block
+from lutra.ops.rom import in_block, slice_bits
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -132,7 +132,7 @@ class Depthwise(Unit):
         apart = self.words(fold, x) == 1 and self.taps > 1
         factors = self.factors(x.range)
         rows = digits(factors.bits + factors.bipolar, factors.signed or factors.bipolar) if self.weighs(x.range) else 0
-        return 2 + (not apart) + rows + self._block(fold, x)
+        return 2 + (not apart) + rows + (self._cut(fold, x) > 0)
 
     def _scale(self, x: Range) -> int:
         """Steps of y in a step of x, by which weights in memory are larger."""
@@ -146,9 +146,10 @@ class Depthwise(Unit):
         """The range whose codes are the weights in memory."""
         return covering(self.weights.array.astype(np.int64) * self._scale(x))
 
-    def _block(self, fold: Fold, x: Tensor) -> bool:
-        return self.weighs(x.range) and in_block(fold, self.taps * self.words(fold, x),
-                                                 fold.pe * self.factors(x.range).bits)
+    def _cut(self, fold: Fold, x: Tensor) -> int:
+        """Bits of the slices of the weights in block memory; 0 where they are in LUTs or there are none."""
+        depth, width = self.taps * self.words(fold, x), fold.pe * self.factors(x.range).bits
+        return slice_bits(depth, width) if self.weighs(x.range) and in_block(fold, depth, width) else 0
 
     def exact(self, fold: Fold, x: Tensor) -> bool:
         """Whether products are exact. Otherwise the sums begin with what they lack: where that costs nothing."""
@@ -176,21 +177,21 @@ class Depthwise(Unit):
         if self.weighs(x.range):
             scaled = self.weights.array.astype(np.int64) * self._scale(x.range)
             table = pack(factors.encode(scaled).T.reshape(-1, pe), factors.bits)
-            memories["WEIGHTS"] = Memory(table, pe * factors.bits)
+            memories["WEIGHTS"] = Memory(table, pe * factors.bits, self._cut(fold, x))
         if bias.any():
             memories["BIAS"] = Memory(pack(bias.reshape(words, pe), y.bits), pe * y.bits)
         params: dict[str, Param] = {
             "PE": pe, "WORDS": words, "TAPS": self.taps, "XBITS": x.range.bits, "XSIGNED": int(x.range.signed),
             "WBITS": factors.bits if self.weighs(x.range) else 0, "WSIGNED": int(factors.signed),
             "BIPOLAR": int(factors.bipolar), "EXACT": int(self.exact(fold, x)), "OBITS": y.bits,
-            "BIASED": int(bias.any()), "BLOCK": int(self._block(fold, x))}
+            "BIASED": int(bias.any()), "BLOCK": self._cut(fold, x)}
         return Block("lutra_depthwise", params, memories, (pe * x.range.bits,), (pe * y.bits,))
 
     def features(self, fold: Fold, x: Tensor, family: str) -> dict[str, float]:
         """Structural terms of the cost (see `lutra.ops.depthwise.size`)."""
         weights = self.factors(x.range) if self.weighs(x.range) else None
         return features(fold, self.words(fold, x), self.taps, x.range, weights, self._reach(x.range),
-                        self.exact(fold, x), bool(self.bias(fold, x).any()), self._block(fold, x), family)
+                        self.exact(fold, x), bool(self.bias(fold, x).any()), self._cut(fold, x) > 0, family)
 
     def cost(self, fold: Fold, x: Tensor, family: str) -> Cost:
         """As fitted to synthesis."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from lutra.ir import Range
 from lutra.ops.base import Fold
 from lutra.ops.mul.size import digits, row_bits, shifters
-from lutra.ops.rom import blocks, columns, lut_bits, lut_ram
+from lutra.ops.rom import columns, lut_bits, lut_ram, rom_blocks
 
 
 def features(
@@ -43,5 +43,5 @@ def features(
         "ff.weights": width * block + (0 if block else columns(tiles, width)),
         "ff.sum": pe * y.bits * (1 + (taps > 1)),
         "ff.bias": columns(words, pe * y.bits) if biased else 0,
-        "bram": float(blocks(tiles, width, family)) if block else 0.0,
+        "bram": float(rom_blocks(tiles, width, family)) if block else 0.0,
     }
