@@ -75,7 +75,6 @@ FAULTS: dict[str, list[tuple[str, str, str]]] = {
         ("depthwise.sv", "weight = {!w[p], 1'b1}", "weight = {w[p], 1'b1}"),
         ("depthwise.sv", "weight = w[p*WBITS+:WBITS]", "weight = w[(PE-1-p)*WBITS+:WBITS]"),  # lanes swapped
         ("depthwise.sv", "{OBITS{product[p*PW+PW-1]}}", "{OBITS{1'b0}}"),
-        ("depthwise.sv", "(XSIGNED != 0) && x[", "1'b0 && x["),
         ("depthwise.sv", "HOLD = BLOCK != 0 ? 2 : 1", "HOLD = 1"),
         ("depthwise.sv", ".step(step && word_last)", ".step(step)"),
         ("depthwise.sv", "if (en && valid_d[D-1]) next", "if (en) next"),
@@ -91,6 +90,14 @@ FAULTS: dict[str, list[tuple[str, str, str]]] = {
         ("fifo.sv", "assign push     = in_valid && in_ready", "assign push     = in_valid"),
         ("skid.sv", "out_data <= full ? spare : in_data", "out_data <= in_data"),
         ("skid.sv", "if (!full) spare", "spare"),
+    ],
+    "Fork": [
+        ("fork.sv", "(out_valid & ~out_ready) == '0", "out_ready != '0"),  # gone when the first sink has it
+        ("fork.sv", "if (!full) spare <= in_data", "spare <= in_data"),
+        ("fork.sv", "full ? spare : in_data", "in_data"),
+        ("fork.sv", "out_valid <= out_valid & ~out_ready", "out_valid <= out_valid"),  # taken twice
+        ("fork.sv", "if (in_valid) full <= 1'b1", "if (in_valid) full <= 1'b0"),
+        ("fork.sv", "{SINKS{full || in_valid}}", "{SINKS{in_valid}}"),
     ],
     "MatMul": [
         ("matmul.sv", "tile == TW'(TILES - 1)) ? '0", "tile == TW'(TILES - 2)) ? '0"),
