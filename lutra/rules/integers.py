@@ -28,10 +28,11 @@ from lutra.ops.source import (
 )
 from lutra.rules.lattice import lattice
 from lutra.rules.pairs import Pair, PairSum, solve_pair
-from lutra.rules.solve import WALK, Level, Solved, form, solve, ties
+from lutra.rules.solve import WALK, Level, Solved, form, slope, solve, ties
 from lutra.rules.view import Chain, View, apply, channelwise
 
 AFFINE = (Add, BatchNorm, Div, Mul, Neg, RSub, Sub)
+FINEST = 16  # bits of a rounding that the model does not have
 TINY = 1e-12  # of a step: an offset this small is double rounding
 
 
@@ -41,7 +42,8 @@ class Proof:
 
     forms: nothing, shift, multiply-shift, thresholds, table. checked: values of integers times channels evaluated;
     walked: whether those are all that the range allows (else both sides of every step of a monotone chain).
-    ties: integers at which single precision would decide otherwise than double.
+    ties: integers at which single precision would decide otherwise than double. error: by how much the result may lie
+    beside the source's own; 0 but where the user allows a rounding that the model does not have.
     """
 
     at: str
@@ -50,6 +52,22 @@ class Proof:
     checked: int
     walked: bool
     ties: int
+    error: float = 0.0
+
+
+@dataclass(frozen=True)
+class FixedPoint(Quant):
+    """A rounding that the model does not have: to whole multiples of `scale`, so by at most half of it."""
+
+    @property
+    def kind(self) -> str:
+        """What it is called in proofs."""
+        return "fixed point"
+
+    @property
+    def error(self) -> float:
+        """The most that it moves a value."""
+        return float(self.scale.array.max()) / 2
 
 
 @dataclass(frozen=True)
@@ -65,10 +83,12 @@ class Integers:
 class Lowering:
     """What a lowering step needs to know and leaves behind. `family` decides which form is cheapest.
 
+    tolerance: the error that a result may have where no exact form exists; None: none, a LutraError says where.
     solved: chains that are hardware already: a value that several operators read is made once.
     """
 
     family: str
+    tolerance: float | None = None
     proofs: list[Proof] = field(default_factory=list)
     solved: dict[tuple[Node, Chain], Node] = field(default_factory=dict)
 
@@ -96,7 +116,28 @@ class Lowering:
         found = affine(settled.chain, settled.node)
         if found is not None and not (zero and off_grid(*found)):
             return Integers(settled.node, *found)
-        return self._on_lattice(settled, loc, zero)
+        try:
+            return self._on_lattice(settled, loc, zero)
+        except LutraError:
+            if self.tolerance is None:
+                raise
+        return self.fixed(settled, loc)
+
+    def fixed(self, view: View, loc: str, share: float = 1.0) -> Integers:
+        """Integers of one scale whose values lie beside the view's by at most `share` of the tolerance."""
+        assert self.tolerance is not None
+        view = self.settle(view, loc)
+        step = 2 * self.tolerance * share
+        reach = _largest(view, loc)
+        bits = int(np.ceil(np.log2(reach / step + 1))) + 1
+        if bits > FINEST:
+            raise LutraError(f"numbers up to {reach:.3g} with an error of at most {step / 2:.3g} need {bits} bits", loc,
+                             f"allow a tolerance of {self.tolerance * 2.0 ** (bits - FINEST):.2g} or more")
+        op = FixedPoint(real(step), real(0.0), max(bits, 2), True, False, "ROUND")
+        settled = self.settle(View(view.node, view.index, (*view.chain, op)), loc)
+        found = affine(settled.chain, settled.node)
+        assert found is not None
+        return Integers(settled.node, *found)
 
     def if_integer(self, view: View, loc: str) -> View:
         """The settled view, its pending chain made into hardware too where that is an exact function to integers."""
@@ -129,7 +170,8 @@ class Lowering:
             found = self._pair(node, chain, level, scale) if isinstance(node.op, Pair) else solve(
                 node, chain, level, self.family)
             operations = tuple(op.kind for op in chain)
-            self.proofs.append(Proof(loc, operations, found.form, found.checked, found.walked, found.ties))
+            error = max((op.error for op in chain if isinstance(op, FixedPoint)), default=0.0)
+            self.proofs.append(Proof(loc, operations, found.form, found.checked, found.walked, found.ties, error))
             self.solved[key] = found.node
         return self.solved[key]
 
@@ -146,10 +188,23 @@ class Lowering:
         return Solved(found, form(found), y.size, True, ties(chain, level, x, y))
 
 
+def _largest(view: View, loc: str) -> float:
+    """The largest magnitude of the view's real numbers: of all, or at both ends of a range over which they only rise or
+    fall.
+    """
+    given, functions = view.node.out.range, channelwise(view.chain, view.channels)
+    if given.levels * functions <= WALK:
+        return float(np.abs(apply(view.chain, given.values()[:, None])).max())
+    if (slope(view.chain, functions) == 0).any():
+        raise _unquantised(view.node, loc)
+    return float(np.abs(apply(view.chain, np.array([[given.lo], [given.hi]]))).max())
+
+
 def _unquantised(node: Node, loc: str) -> LutraError:
     where = f"the result of {node.loc}" if node.loc else "the model's input"
     return LutraError(f"{where} reaches this operator without being quantised", loc,
-                      "put a Quant before it, or give input_range and input_scale where it is the model's input")
+                      "put a Quant before it, give input_range and input_scale where it is the model's input, or allow "
+                      "an error with tolerance=")
 
 
 def grid(op: Elementwise) -> tuple[Array, Array]:

@@ -97,7 +97,10 @@ def _root(node: Node) -> Node:
 
 def _both(low: Lowering, a: View, b: View, loc: str) -> tuple[Integers, Integers, Array]:
     """Both as integers under one shape and in one order, and the index of their source elements."""
-    left, right = low.integers(a, loc, zero=False), low.integers(b, loc, zero=False)
+    return _aligned(low.integers(a, loc, zero=False), low.integers(b, loc, zero=False), a, b, loc)
+
+
+def _aligned(left: Integers, right: Integers, a: View, b: View, loc: str) -> tuple[Integers, Integers, Array]:
     a, b = View(left.node, a.index), View(right.node, b.index)
     if not np.array_equal(a.index.ravel(), b.index.ravel()):
         if left.scale.size > 1 or left.offset.size > 1 or right.scale.size > 1 or right.offset.size > 1:
@@ -124,6 +127,11 @@ def _sum(low: Lowering, a: View, b: View, sign: int, loc: str) -> View:
         scale, muls, _ = found
         node = Node(Add((muls[0], Constant(sign * muls[1].array))), (left.node, right.node), loc)
         return View(node, index, affine_chain(scale, left.offset + sign * right.offset))
+    if pairs > WALK and low.tolerance is not None:
+        left, right = low.fixed(a, loc, share=0.5), low.fixed(b, loc, share=0.5)
+        left, right, index = _aligned(left, right, a, b, loc)
+        ones = Constant(np.ones(1, np.int64)), Constant(np.full(1, sign))
+        return View(Node(Add(ones), (left.node, right.node), loc), index, affine_chain(left.scale, np.array(0.0)))
     if pairs > WALK:
         raise LutraError(f"it adds numbers in {left.node.out.range} and in {right.node.out.range} whose scales "
                          "have no common divisor", loc, "quantise both inputs, to 10 bits or fewer, before it")

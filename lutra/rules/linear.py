@@ -46,12 +46,19 @@ def lower_matmul(low: Lowering, view: View, op: SourceMatMul, loc: str) -> View:
     quant = None if op.quant is None else (op.quant[0].array.T, _transposed(op.quant[1].array, (k, m)))
     check_weights(op.weights.array.T, quant, loc)
     view = _in_rows(low.settle(view, loc), k, loc)
-    ints = low.integers(view, loc, zero=False)
+    ints = _one_lattice(low, low.integers(view, loc, zero=False), view, loc)
     rows = view.index.reshape(-1, k)
     order = rows[0] - rows[0].min()
     lead = view.index.shape[:-1]
     node = reshaped(ints.node, (*lead, k))
     return _product(node, ints, op.weights.array.T, quant, order, lead, loc)
+
+
+def _one_lattice(low: Lowering, ints: Integers, view: View, loc: str) -> Integers:
+    """The integers; rounded to one scale where those of channels have no common divisor and an error is allowed."""
+    if low.tolerance is None or ints.scale.size == 1 or lattice(np.unique(ints.scale)) is not None:
+        return ints
+    return low.fixed(view, loc)
 
 
 def _in_rows(view: View, k: int, loc: str) -> View:
@@ -88,6 +95,8 @@ def _convolved(low: Lowering, view: View, op: Conv, inside: tuple[int, ...], loc
     holes = any(op.before) or any(op.after) or any(inside)
     view, frame, order = in_pixels(low, low.settle(view, loc), loc)
     ints = low.integers(view, loc, zero=holes)
+    if not (op.groups > 1 and op.groups == frame[2]):
+        ints = _one_lattice(low, ints, view, loc)
     node = reshaped(ints.node, frame)
     if holes:
         node = padded(node, op.before, op.after, zero_of(ints), loc, inside)

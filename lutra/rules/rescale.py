@@ -13,7 +13,7 @@ import numpy as np
 from lutra.ir import Array, Constant, Range
 from lutra.ops.rescale.op import Rescale
 
-FEWEST, MOST = 3, 1023  # steps: with fewer, thresholds are cheaper
+FEWEST, MOST = 3, 1 << 16  # steps: with fewer, thresholds are cheaper
 MAX_SHIFT = 40
 
 

@@ -19,7 +19,7 @@ from lutra.ir import Array, Constant, Node, Range
 from lutra.ops.base import Cost, Fold, Unit
 from lutra.ops.rescale.op import Rescale
 from lutra.ops.table.op import Table
-from lutra.ops.threshold.op import Threshold
+from lutra.ops.threshold.op import STAGES, Threshold
 from lutra.rules.rescale import fit_rescale, short
 from lutra.rules.view import Chain, apply, channelwise
 
@@ -81,12 +81,19 @@ def _walked(node: Node, chain: Chain, level: Level, functions: int, family: str)
         found += _stepped(node, steps)
     if given.bits <= Table.MAX_BITS:
         found.append(Node(Table(Constant(np.ascontiguousarray(y.T)), given), (node,), node.loc))
+    if not found and steps is not None:
+        raise _too_fine(node, steps.at.shape[1] + 1)
     if not found:
         raise LutraError(f"the function between {given} and its quantiser neither rises nor falls and has more than "
                          f"{1 << Table.MAX_BITS} inputs", node.loc, "quantise to fewer bits before it")
     best = min(found, key=lambda n: price(n, family))
     _verify(best, x, y)
     return Solved(best, form(best), checked, True, close)
+
+
+def _too_fine(node: Node, levels: int) -> LutraError:
+    return LutraError(f"a quantiser with {levels} levels is no multiply-shift here, and has too many for thresholds",
+                      node.loc, f"quantise to {STAGES} bits or fewer")
 
 
 def _searched(node: Node, chain: Chain, level: Level, functions: int, family: str) -> Solved:
@@ -100,6 +107,8 @@ def _searched(node: Node, chain: Chain, level: Level, functions: int, family: st
                          "quantise to fewer bits before it")
     steps = bisected(given, quantise, slopes)
     found = _stepped(node, steps)
+    if not found:
+        raise _too_fine(node, steps.at.shape[1] + 1)
     best = min(found, key=lambda n: price(n, family))
     checked = close = 0
     for shift in (-given.step, 0):  # both sides of every step
@@ -136,8 +145,10 @@ def _linear(node: Node, y: Array) -> list[Node]:
 
 def _stepped(node: Node, steps: Step) -> list[Node]:
     """Nodes that compute the steps: thresholds, and a rescale where one fits exactly."""
-    op = Threshold(Constant(steps.at), steps.base, steps.gap, Constant(steps.falling))
-    found = [Node(op, (node,), node.loc)]
+    found = []
+    if steps.at.shape[1].bit_length() <= STAGES:
+        op = Threshold(Constant(steps.at), steps.base, steps.gap, Constant(steps.falling))
+        found.append(Node(op, (node,), node.loc))
     rescale = fit_rescale(node.out.range, steps.base, steps.gap, steps.at, steps.falling)
     if rescale is not None:
         found.append(Node(rescale, (node,), node.loc))

@@ -9,6 +9,7 @@ from lutra.ir import REAL, Constant, Graph, Input, Node, Range, Tensor
 from lutra.ops import source as s
 from lutra.ops.source import real
 from lutra.rules.entry import InputFormat
+from lutra.rules.integers import Lowering
 from lutra.rules.lower import lower
 
 PIXELS = InputFormat(Range(0, 255), 1 / 255)
@@ -280,6 +281,52 @@ def test_sums_that_cannot_be_aligned_are_refused_by_name(rng):
     with pytest.raises(LutraError, match="no common divisor") as e:
         lower(Graph((x,), (y,)), PIXELS, "xc7")
     assert "meeting" in str(e.value)
+
+
+def within(graph, tolerance, given=PIXELS):
+    """Lower with an allowed error; the largest difference of the results, and the proofs."""
+    low = lower(graph, given, "xc7", Lowering("xc7", tolerance))
+    x = np.random.default_rng(0).integers(0, 256, (20, *low.input.source_shape))
+    values = low.graph.evaluate(low.input.integers(x))
+    wanted = graph.evaluate(low.input.real(x))[graph.outputs[0]]
+    return np.abs(low.output.real(values[low.graph.outputs[0]]) - wanted).max(), low.proofs
+
+
+@pytest.mark.parametrize("tolerance", [0.5, 0.05])
+def test_an_allowed_error_is_kept_and_said(rng, tolerance):
+    """Sums of unlike scales, unlike channels into a convolution, a convolution of accumulators."""
+    x = feed((3, 8, 8))
+    a, b = conv(rng, x, 4, bits=8), on(s.Mul(real(np.float32(0.7 ** 0.5))), conv(rng, x, 4, bits=8))
+    for join in (s.AddStreams, s.SubStreams):
+        error, proofs = within(Graph((x,), (on(join(), a, b),)), tolerance)
+        assert 0 < error <= tolerance and max(p.error for p in proofs) == tolerance / 2
+    both = on(s.Concat(0), quantise(a, 0.3), quantise(b, np.float32(0.2 ** 0.5)))
+    w, q = weights(rng, (3, 8, 1, 1), 1.0, 4)
+    flat = on(s.Conv(w, (1, 1), (0, 0), (0, 0), (1, 1), 1, q), both)
+    with pytest.raises(LutraError, match="without a common divisor"):
+        lower(Graph((x,), (flat,)), PIXELS, "xc7")
+    error, proofs = within(Graph((x,), (flat,)), tolerance)
+    assert 0 < error <= tolerance * np.abs(w.array).sum(axis=1).max()
+    assert max(p.error for p in proofs) == tolerance
+    w, q = weights(rng, (2, 4, 1, 1), 1.0, 4)
+    soft = on(s.Conv(w, (1, 1), (0, 0), (0, 0), (1, 1), 1, q), on(s.Sigmoid(), on(s.Mul(real(0.01)), a)))
+    error, _ = within(Graph((x,), (soft,)), tolerance / 10)
+    assert 0 < error <= tolerance / 10 * np.abs(w.array).sum(axis=1).max()
+
+
+def test_an_exact_network_stays_exact_whatever_is_allowed(rng):
+    x = feed((3, 8, 8))
+    a = quantise(conv(rng, x, 4), 0.25, 5)
+    y = quantise(on(s.AddStreams(), a, quantise(conv(rng, a, 4), 0.31, 5, True)), 0.4, 6, True)
+    error, proofs = within(Graph((x,), (y,)), 0.1)
+    assert error == 0 and not any(p.error for p in proofs)
+
+
+def test_a_tolerance_that_needs_too_many_bits_is_refused(rng):
+    x = feed((3, 8, 8))
+    soft = on(s.Sigmoid(), on(s.Mul(real(0.01)), conv(rng, x, 4, bits=8)))
+    with pytest.raises(LutraError, match="bits"):
+        within(Graph((x,), (conv(rng, soft, 3),)), 1e-9)
 
 
 def test_a_float_in_the_middle_is_refused_by_name(rng):
