@@ -5,7 +5,7 @@ Every condition here is exact, on integers; nothing is tried out.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -18,13 +18,26 @@ MAX_SHIFT = 40
 
 
 def fit_rescale(given: Range, base: int, gap: int, at: Array, falling: Array) -> Rescale | None:
-    """The rescale that equals y = base + #{i: x >= at[c, i]} for every x of `given`, or None. at: (C or 1, L)."""
-    count = at.shape[1]
-    if gap != 1 or not FEWEST <= count <= MOST or falling.any():
+    """The rescale that equals y = base + #{i: x >= at[c, i]} (falling[c]: x < at[c, i]) for every x of `given`, or None.
+    at: (C or 1, L).
+
+    What falls in x rises in lo + hi - x, which has the same range.
+    """
+    count, turn = at.shape[1], given.lo + given.hi
+    if gap != 1 or not FEWEST <= count <= MOST:
         return None
     levels = base + np.arange(1, count + 1)
-    edges = _Edges.of(given, levels, at)
-    return _shift_to_even(given, levels, at) or _multiply(edges, only_shift=True) or _multiply(edges, only_shift=False)
+    rising = np.where(falling[:, None], np.sort(turn + given.step - at, axis=1), at)
+    edges = _Edges.of(given, levels, rising)
+    found = (_shift_to_even(given, levels, rising) or _multiply(edges, only_shift=True)
+             or _multiply(edges, only_shift=False))
+    return found if found is None or not falling.any() else _turned(found, falling, turn)
+
+
+def _turned(found: Rescale, falling: Array, turn: int) -> Rescale:
+    """The rescale with turn - x in place of x for the channels that fall."""
+    mul, add = found.mul.array.astype(np.int64), found.add.array.astype(np.int64)
+    return replace(found, mul=short(np.where(falling, -mul, mul)), add=short(np.where(falling, add + mul * turn, add)))
 
 
 def _shift_to_even(given: Range, levels: Array, at: Array) -> Rescale | None:

@@ -329,6 +329,16 @@ def test_a_tolerance_that_needs_too_many_bits_is_refused(rng):
         within(Graph((x,), (conv(rng, soft, 3),)), 1e-9)
 
 
+@pytest.mark.parametrize("bits", [10, 12, 16])
+def test_quantisers_of_many_bits(rng, bits):
+    """Channels that rise and channels that fall, as multiply-shifts."""
+    x = feed((3, 6, 6))
+    a = on(batchnorm(rng, (6, 1, 1)), conv(rng, x, 6, bits=8))
+    low = check(Graph((x,), (conv(rng, on(quant(np.float32(0.0003 * 2.0 ** (16 - bits)), bits), a), 3),)))
+    (rescale,) = (n.op for n in low.graph.nodes if n.op.kind == "rescale")
+    assert rescale.mul.array.min() < 0 < rescale.mul.array.max()
+
+
 def test_a_float_in_the_middle_is_refused_by_name(rng):
     x = feed((3, 8, 8))
     a = quantise(conv(rng, x, 4), 0.2)
