@@ -15,6 +15,7 @@ from lutra.plan.devices import device as find_device
 from lutra.plan.folding import BUDGET, by_hand, for_budget, for_fps
 from lutra.plan.plan import Plan
 from lutra.rules.entry import InputFormat
+from lutra.rules.integers import Lowering
 from lutra.rules.lower import lower
 from lutra.tools.cache import Cache
 
@@ -37,6 +38,7 @@ def compile(
     clock_mhz: float = CLOCK_MHZ,
     input_range: Span | Mapping[str, Span] | None = None,
     input_scale: float | Mapping[str, float] | None = None,
+    tolerance: float | None = None,
     cache: str | os.PathLike[str] | None = None,
 ) -> Accelerator:
     """Compile a quantised ONNX model (a path, its bytes, or a ModelProto) to a dataflow accelerator.
@@ -48,6 +50,10 @@ def compile(
     input_range: least and greatest integer that the hardware is fed; input_scale: what one of them is worth to the
     model. Without them the model's own input quantiser says it, and the host quantises.
 
+    tolerance: where no exact integer form exists (sums of unlike scales that nothing quantises, a layer that reads what
+    is not quantised), compute in fixed point with an error of at most this, in the tensor's own unit; the report says
+    where. Without it such a model is refused.
+
     cache: folder for the results of tools. LutraError names what is in the way: a node, a file, an option.
     """
     from lutra.front import load
@@ -55,12 +61,19 @@ def compile(
     loaded = load(model)
     target = find_device(device)
     given = input_formats(loaded, input_range, input_scale)
-    lowered = lower(loaded.graph, given, target.family)
+    lowered = lower(loaded.graph, given, target.family, lowering(target.family, tolerance))
     plan = plan_for(lowered.graph, target, clock_mhz, fps, budget, folding)
     facts = ModelFile(loaded.name, loaded.sha256, loaded.size)
     acc = Accelerator(facts, loaded.graph, lowered, plan, Cache(cache_folder(cache)))
     acc.measured["target"] = _target(fps, budget, folding)
     return acc
+
+
+def lowering(family: str, tolerance: float | None) -> Lowering:
+    """A lowering to begin with; LutraError for a tolerance that is none."""
+    if tolerance is not None and not 0 < tolerance < float("inf"):
+        raise LutraError(f"tolerance={tolerance} is not a positive number", "options", "say how far a value may be off")
+    return Lowering(family, tolerance)
 
 
 def _target(fps: float | None, budget: float | None, folding: object) -> str:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from lutra.build import Span, input_formats
+from lutra.build import Span, input_formats, lowering
 from lutra.errors import LutraError
 from lutra.ir import Graph, Input, Node
 from lutra.ops import source as src
@@ -58,6 +58,7 @@ class Explanation:
 def explain(
     model: str | os.PathLike[str] | bytes | onnx.ModelProto, device: str = "ecp5-85k", *,
     input_range: Span | Mapping[str, Span] | None = None, input_scale: float | Mapping[str, float] | None = None,
+    tolerance: float | None = None,
 ) -> Explanation:
     """What `lutra.compile` would make of each operation of a model; options as there.
 
@@ -67,7 +68,7 @@ def explain(
     from lutra.front import load
 
     loaded = load(model)
-    low = Lowering(find_device(device).family)
+    low = lowering(find_device(device).family, tolerance)
     lowered, error = None, None
     try:
         lowered = lower(loaded.graph, input_formats(loaded, input_range, input_scale), low.family, low)
@@ -192,7 +193,7 @@ class _Found:
         lengths = [i + 1 for i, n in enumerate(steps) if isinstance(n.op, Elementwise) and n.op.finite]
         here = [p for p in self.proofs if p.at == at]
         for length in (*lengths, len(kinds)):
-            hit = [p for p in here if length and p.operations[-length:] == kinds[:length]]
+            hit = [p for p in here if length and p.source_operations[-length:] == kinds[:length]]
             if hit:
                 return hit
         if not any(isinstance(n.op, src.Pairwise) for n in way):
@@ -217,4 +218,6 @@ def _proved(node: Node, proofs: list[Proof]) -> Row:
     walked = all(p.walked for p in proofs)
     why = "equal at every integer of every channel" if walked else "equal at both sides of every step, monotone between"
     note = f"; single precision would differ at {ties:,}" if ties else ""
+    if error := max(p.error for p in proofs):
+        note += f"; rounded by at most {error:g}, which the model does not do and the tolerance allows"
     return Row(node.loc, node.op.kind, became, f"{why}: {checked:,} values{note}", checked)

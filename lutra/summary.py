@@ -9,6 +9,7 @@ from lutra.ops.base import Cost
 from lutra.plan.devices import device
 from lutra.report.collect import collect, use
 from lutra.report.model import Check, Facts, Host, Model, Timing, Use
+from lutra.rules.integers import Proof
 
 if TYPE_CHECKING:
     from lutra.accelerator import Accelerator
@@ -42,16 +43,20 @@ def _uses(acc: Accelerator) -> list[Use]:
 
 def _checks(acc: Accelerator) -> list[Check]:
     """Every chain's proof, and what simulation compared."""
-    checks = [
-        Check(f"{' + '.join(p.operations)} at {p.at} = {p.form}",
-              "every integer of the range" if p.walked else "both sides of every step", p.checked, "values", 0, p.ties)
-        for p in acc.lowered.proofs
-    ]
+    checks = [Check(f"{' + '.join(p.operations)} at {p.at} = {p.form}", _how(p), p.checked, "values", 0, p.ties)
+              for p in acc.lowered.proofs]
     done = acc.measured.get("verified")
     if done:
         how = f"{done['frames']} frames in Verilator, stalls {done['stalls']:g}"
         checks.append(Check("RTL = integer graph", how, done["words"], "output integers"))
     return checks
+
+
+def _how(proof: Proof) -> str:
+    """How a chain was shown equal; and where the user allowed a rounding that is not the model's, how large it is."""
+    walked = "every integer of the range" if proof.walked else "both sides of every step"
+    allowed = f"; its fixed point lies beside the model's real number by at most {proof.error:g}, as allowed"
+    return walked + (allowed if proof.error else "")
 
 
 def _host(acc: Accelerator) -> Host:

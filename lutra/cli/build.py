@@ -33,7 +33,7 @@ from lutra.cli.console import emit, percent, steps, table
 def build(
     model: Path, device: str, fps: float | None, budget: float | None, folding: Path | None, clock: float,
     input_range: tuple[int, int] | None, input_scale: float | None,
-    formats: tuple[tuple[str, int, int, float], ...], output: Path, measure: bool, synth: bool,
+    formats: tuple[tuple[str, int, int, float], ...], tolerance: float | None, output: Path, measure: bool, synth: bool,
     place: bool, cache: Path | None, as_json: bool,
 ) -> None:
     """Compile MODEL, a quantised ONNX file, into an accelerator."""
@@ -43,7 +43,8 @@ def build(
     given = options.input_format(input_range, input_scale, formats)
     with steps(2 + len(chosen)) as bar:
         acc = bar.do("compile", lambda: compile_model(
-            model, device, fps=fps, budget=budget, folding=folding, clock_mhz=clock, cache=cache, **given))
+            model, device, fps=fps, budget=budget, folding=folding, clock_mhz=clock, tolerance=tolerance, cache=cache,
+            **given))
         for what, verb in chosen:
             bar.do(what, lambda verb=verb: verb(acc))  # type: ignore[misc]
         bar.do("write", lambda: acc.save(output))

@@ -18,13 +18,14 @@ from lutra.cli.console import emit, fail, table
 @options.as_json
 def explain(
     model: Path, device: str, input_range: tuple[int, int] | None, input_scale: float | None,
-    formats: tuple[tuple[str, int, int, float], ...], as_json: bool,
+    formats: tuple[tuple[str, int, int, float], ...], tolerance: float | None, as_json: bool,
 ) -> int:
     """Say of each operation of MODEL, an ONNX file, what hardware it becomes, and how that is known to be exact.
 
     Where something stands in the way of a build, what comes before it is said, the error, and the exit code is 2.
     """
-    found = explain_model(model, device, **options.input_format(input_range, input_scale, formats))
+    found = explain_model(model, device, tolerance=tolerance,
+                          **options.input_format(input_range, input_scale, formats))
     rows = [(r.at, r.operation, r.became, r.why) for r in found.rows]
     emit(found.data(), as_json, lambda out: out.print(table(("place", "operation", "became", "because"), rows, left=4)))
     if found.error:

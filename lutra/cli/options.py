@@ -33,12 +33,13 @@ device = click.option("--device", default="ecp5-85k", show_default=True, help="A
 
 
 def fed(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that say what the hardware is fed; see `input_format`."""
+    """The options that say what the hardware is fed (see `input_format`), and how far it may be off."""
     decorators = (
         click.option("--input-range", nargs=2, type=int, metavar="LO HI", help="Integers that the hardware is fed."),
         click.option("--input-scale", type=float, help="What one of those integers is worth to the model."),
         click.option("--input-format", "formats", multiple=True, type=(str, int, int, float),
-                     metavar="NAME LO HI SCALE", help="Both of one input of several, by its name; once for each."))
+                     metavar="NAME LO HI SCALE", help="Both of one input of several, by its name; once for each."),
+        click.option("--tolerance", type=float, help="Error allowed where no exact integer form exists."))
     for decorate in reversed(decorators):
         command = decorate(command)
     return command

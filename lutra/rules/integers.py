@@ -54,6 +54,11 @@ class Proof:
     ties: int
     error: float = 0.0
 
+    @property
+    def source_operations(self) -> tuple[str, ...]:
+        """Those that are the model's own: not the rounding that an error was allowed for."""
+        return self.operations[:-1] if self.error else self.operations
+
 
 @dataclass(frozen=True)
 class FixedPoint(Quant):

@@ -18,8 +18,8 @@ MAX_SHIFT = 40
 
 
 def fit_rescale(given: Range, base: int, gap: int, at: Array, falling: Array) -> Rescale | None:
-    """The rescale that equals y = base + #{i: x >= at[c, i]} (falling[c]: x < at[c, i]) for every x of `given`, or None.
-    at: (C or 1, L).
+    """The rescale that equals y = base + #{i: x >= at[c, i]}, or base + #{i: x < at[c, i]} where falling[c], for every
+    x of `given`; None without one. at: (C or 1, L).
 
     What falls in x rises in lo + hi - x, which has the same range.
     """
