@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -101,8 +101,8 @@ def sums(rng: np.random.Generator) -> Range:
     return Range(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
 
 
-def weights(rng: np.random.Generator, shape: tuple[int, int]) -> Array:
-    bits = pick(rng, (1, 1, 1, 2, 2, 3, 4, 6, 8))
+def weights(rng: np.random.Generator, shape: tuple[int, int], widths: tuple[int, ...]) -> Array:
+    bits = pick(rng, widths)
     if bits == 1:
         return rng.choice([-1, 1], shape)
     top = 2 ** (bits - 1) - 1
@@ -110,11 +110,43 @@ def weights(rng: np.random.Generator, shape: tuple[int, int]) -> Array:
 
 
 def matmul(rng: np.random.Generator) -> tuple[Unit, Tensor, Fold]:
+    """A matrix of few bits under any fold; drawn again where its products are taken by selecting adders."""
+    while True:
+        unit, x, fold = matrix(rng, (1, 1, 1, 2, 2, 3, 4, 6, 8), LANE_BITS)
+        if unit.form(fold, x) == "planes":
+            return unit, x, fold
+
+
+def matmul_pairs(rng: np.random.Generator) -> tuple[Unit, Tensor, Fold]:
+    """One whose products are taken by selecting adders."""
+    while True:
+        unit, x, fold = matrix(rng, (3, 4, 4, 5, 6, 8, 8), 3 * LANE_BITS)
+        if unit.form(fold, x) == "pairs":
+            return unit, x, fold
+
+
+def matmul_dsp(rng: np.random.Generator) -> tuple[Unit, Tensor, Fold]:
+    """One with its products in DSP blocks, one or two in each."""
+    while True:
+        unit, x, fold = matrix(rng, (4, 5, 6, 8, 8), 6 * LANE_BITS)
+        if kinds := unit.multipliers(fold, x):
+            return unit, x, replace(fold, mul=kinds[rng.integers(len(kinds))])
+
+
+def matmul_adders(rng: np.random.Generator) -> tuple[Unit, Tensor, Fold]:
+    """A small one as a graph of adders."""
+    rows, columns = pick(rng, (4, 5, 8, 10, 16)), pick(rng, (4, 8, 10, 16))
+    w, x = weights(rng, (rows, columns), (2, 3, 4, 6, 8)), integers(rng)
+    return MatMul(Constant(w)), Tensor((columns,), Range(0, 1) if x.bipolar else x), Fold(rows, columns, mul="adders")
+
+
+def matrix(rng: np.random.Generator, widths: tuple[int, ...], lane_bits: int) -> tuple[MatMul, Tensor, Fold]:
+    """Weights of some of these widths under a fold of at most so many products of bits."""
     rows = pick(rng, (10, 16, 24, 32, 64, 64, 96, 128, 256))
     columns = pick(rng, (16, 27, 32, 49, 64, 64, 72, 100, 128, 256, 288, 512, 576))
-    x, w = integers(rng), weights(rng, (rows, columns))
+    x, w = integers(rng), weights(rng, (rows, columns), widths)
     unit = MatMul(Constant(w))
-    most = LANE_BITS // (x.bits * unit.coding.bits)
+    most = lane_bits // (x.bits * unit.coding.bits)
     folds = [(p, q) for p in divisors(rows) for q in divisors(columns) if p * q <= max(most, 1)]
     size = rng.uniform(0, np.log(max(p * q for p, q in folds)))
     near = sorted(folds, key=lambda f: abs(np.log(f[0] * f[1]) - size))[:6]
@@ -292,8 +324,10 @@ def fifo(rng: np.random.Generator) -> tuple[Unit, Tensor, Fold]:
 
 
 DRAWS: dict[str, Draw] = {
-    "matmul": matmul, "threshold": threshold, "rescale": rescale, "table": table, "pad": pad, "window": window,
-    "maxreduce": maxreduce, "argmax": argmax, "width": width, "fifo": fifo, "fork": fork,
-    "upsample": upsample, "slice": slice_, "reorder": reorder,
+    "matmul": matmul, "matmul_pairs": matmul_pairs, "matmul_dsp": matmul_dsp,
+    "matmul_adders": matmul_adders,
+    "threshold": threshold, "rescale": rescale, "table": table, "pad": pad, "window": window, "maxreduce": maxreduce,
+    "argmax": argmax, "width": width, "fifo": fifo, "fork": fork, "upsample": upsample, "slice": slice_,
+    "reorder": reorder,
     "add": add, "mul": mul, "concat": concat, "depthwise": depthwise,
 }

@@ -63,6 +63,7 @@ class Block:
     A memory's key is the name of the string parameter that takes the file's name. The module's ports are in_data,
     in_valid, in_ready and the same with out; where it has several streams of a kind, in0_data, in1_data and so on, or,
     if `packed`, all of them side by side in in_data, in_valid, in_ready, the first in the low bits.
+    `text` is the module's source where it was made for this block and no file of the library defines it.
     """
 
     module: str
@@ -71,6 +72,7 @@ class Block:
     inputs: tuple[int, ...] = (1,)
     outputs: tuple[int, ...] = (1,)
     packed: bool = False
+    text: str = ""
 
 
 @dataclass(frozen=True)

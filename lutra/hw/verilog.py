@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from lutra.errors import LutraError
-from lutra.hw.netlist import End, Instance, Netlist, Stream
+from lutra.hw.netlist import Block, End, Instance, Netlist, Stream
 
 LIBRARY = Path(__file__).resolve().parents[1]  # modules lie beside their operators and in hw/rtl
 COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
@@ -21,7 +21,7 @@ def sources(netlist: Netlist) -> dict[str, str]:
     """File name -> text: the library files that the design uses (what a file needs comes before it), the top module
     `<name>.sv`, and the files of each memory. LutraError for a module that the library lacks.
     """
-    files = library(i.block.module for i in netlist.instances)
+    files = modules(i.block for i in netlist.instances)
     top = f"{netlist.name}.sv"
     assert top not in files, top
     files[top] = top_text(netlist)
@@ -47,6 +47,15 @@ def memory_files(instance: Instance) -> dict[str, str]:
 def _memory_name(instance: Instance, param: str) -> str:
     """What the string parameter says: the name of the file, or what those of its parts begin with."""
     return f"{instance.name}_{param.lower()}" + (".hex" if instance.block.memories[param].whole else "")
+
+
+def modules(blocks: Iterable[Block]) -> dict[str, str]:
+    """File name -> text of the files of the library that blocks use, and of the modules that were made for them."""
+    given = list(blocks)
+    made = {b.module: b.text for b in given if b.text}
+    used = {name for text in made.values() for name in MENTIONS.findall(text)} & _modules().keys()
+    files = library([*(b.module for b in given if not b.text), *sorted(used)])
+    return files | {f"{name}.sv": text for name, text in made.items()}
 
 
 def library(modules: Iterable[str]) -> dict[str, str]:

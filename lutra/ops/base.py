@@ -21,11 +21,14 @@ FAMILIES = ("xc7", "xcup", "ecp5")  # what synthesis and cost models distinguish
 
 @dataclass(frozen=True, order=True)
 class Fold:
-    """Parallelism of a unit: `pe` results (or channels) and `simd` inputs a cycle. `ram`: where constants live."""
+    """Parallelism of a unit: `pe` results (or channels) and `simd` inputs a cycle. `ram`: where constants live; `mul`:
+    what multiplies.
+    """
 
     pe: int = 1
     simd: int = 1
     ram: str = "auto"  # "lut", "block", or "auto": by depth and width
+    mul: str = "auto"  # "lut" (which "auto" means), "dsp", two products in each "dsp2", constants "adders"
 
     def __str__(self) -> str:
         return f"pe={self.pe} simd={self.simd}"

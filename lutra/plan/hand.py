@@ -1,4 +1,4 @@
-"""Folds given by hand: a mapping, or a TOML or JSON file, of layers to {pe, simd, ram}."""
+"""Folds given by hand: a mapping, or a TOML or JSON file, of layers to {pe, simd, ram, mul}."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ from lutra.plan.devices import Device
 from lutra.plan.goals import planned, prices
 from lutra.plan.names import layer_names, pipeline
 from lutra.plan.plan import Plan
-from lutra.plan.stages import placed
+from lutra.plan.stages import folds_of, placed
 
 
 def by_hand(graph: Graph, device: Device, clock_mhz: float, spec: Mapping[str, Any] | str | PathLike[str]) -> Plan:
     """The plan with these folds.
 
-    spec: for each layer, by its name ("matmul0") or its place in the pipeline ("0"), some of pe, simd and ram ("auto",
-    "lut", "block"); or the path of a .toml or .json file with that. What a layer leaves out is 1 and "auto". A layer
-    that is not named gets its cheapest fold that is no slower than the slowest named one, so that it does not bound
-    the rate (its fastest fold where none is).
+    spec: for each layer, by its name ("matmul0") or its place in the pipeline ("0"), some of pe, simd, ram ("auto",
+    "lut", "block") and mul ("auto", "lut", "dsp", "dsp2",
+    "adders"); or the path of a .toml or .json file with that. What a layer
+    leaves out is 1 and "auto". A layer that is not named gets its cheapest fold that is no slower than the slowest
+    named one, so that it does not bound the rate (its fastest fold where none is).
     LutraError for a layer that does not exist, a key that is not one of these, and a fold that is not legal.
     """
     given = _read(spec) if isinstance(spec, str | PathLike) else spec
@@ -66,8 +67,8 @@ def _toml(text: str) -> Mapping[str, Any]:
 def _fold(graph: Graph, names: Mapping[Node, str], name: str, fields: Any) -> tuple[Node, Fold]:
     node = _find(graph, names, name)
     where = f"folding of {names[node]}" + (f" ({node.loc})" if node.loc else "")
-    if not isinstance(fields, Mapping) or not set(fields) <= {"pe", "simd", "ram"}:
-        raise LutraError(f"{fields!r} is not a fold", where, "give some of pe, simd and ram")
+    if not isinstance(fields, Mapping) or not set(fields) <= {"pe", "simd", "ram", "mul"}:
+        raise LutraError(f"{fields!r} is not a fold", where, "give some of pe, simd, ram and mul")
     for key in ("pe", "simd"):
         if not isinstance(fields.get(key, 1), int) or isinstance(fields.get(key), bool):
             raise LutraError(f"{key}={fields[key]!r} is not an integer", where)
@@ -78,6 +79,9 @@ def _fold(graph: Graph, names: Mapping[Node, str], name: str, fields: Any) -> tu
         _ = placed("", node, fold).lanes
     except LutraError as e:
         raise LutraError(e.what, where, e.hint) from e
+    kinds = {"auto", "lut", *(f.mul for f in folds_of(node) if (f.pe, f.simd) == (fold.pe, fold.simd))}
+    if fold.mul not in kinds:
+        raise LutraError(f"mul={fold.mul!r} is no way for it to multiply", where, f"one of {', '.join(sorted(kinds))}")
     return node, fold
 
 

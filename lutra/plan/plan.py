@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
@@ -107,7 +107,7 @@ class Plan:
         that reads them, or "output", and the number of the argument or output.
         """
         index = {n: str(i) for i, n in enumerate(self.graph.nodes)}
-        folds = {index[n]: {"pe": f.pe, "simd": f.simd, "ram": f.ram} for n, f in self.folds.items()}
+        folds = {index[n]: asdict(f) for n, f in self.folds.items()}
         depths = {f"{index[s.user] if s.user else OUTPUT}.{s.port}": d for s, d in self.depths.items()}
         return {"device": self.device.name, "clock_mhz": self.clock_mhz, "folds": folds, "depths": depths}
 

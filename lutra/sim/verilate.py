@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from lutra.hw.netlist import Netlist
-from lutra.hw.verilog import library, memory_files, top_text
+from lutra.hw.verilog import memory_files, modules, top_text
 from lutra.sim.wrapper import BENCH, bench, model_text
 from lutra.tools.cache import Cache
 from lutra.tools.find import Tool, compiler, verilator
@@ -67,7 +67,7 @@ def executable(netlists: Sequence[Netlist], cache: Cache, style: Style, changed:
 
     `changed`: library files, by name, that are taken with another text.
     """
-    texts = library(i.block.module for n in netlists for i in n.instances)
+    texts = modules(i.block for n in netlists for i in n.instances)
     assert changed.keys() <= texts.keys(), changed.keys() - texts.keys()
     texts |= changed
     texts |= {f"{n.name}.sv": top_text(n) for n in netlists} | {f"{BENCH}.sv": bench(netlists)}

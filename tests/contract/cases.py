@@ -21,7 +21,7 @@ from lutra.sim.rtl import RtlModel, RtlRun, Stimulus, from_words, to_words
 from lutra.tools.cache import Cache
 
 SERIES = 3
-LIMIT = {"MatMul": 26, "Pad": 20, "Reorder": 24, "Rescale": 24}  # cases, where more than usual
+LIMIT = {"MatMul": 40, "Pad": 20, "Reorder": 24, "Rescale": 24}  # cases, where more than usual
 DRAWN = 120  # samples of an operator that cases are chosen from
 PATIENCE = 20_000  # far above any sample's interval
 

@@ -16,7 +16,7 @@ from lutra.ops import units
 from lutra.tools.run import parallel
 
 AT_ONCE = 2
-CASES = {"Depthwise": 14, "Pad": 20, "Reorder": 24, "Rescale": 24, "Upsample": 18}  # where more than 12 are needed
+CASES = {"Depthwise": 14, "MatMul": 28, "Pad": 20, "Reorder": 24, "Rescale": 24, "Upsample": 18}  # where more than 12 are needed
 
 # unit -> (file, what stands there, what shall stand there)
 FAULTS: dict[str, list[tuple[str, str, str]]] = {
@@ -104,13 +104,24 @@ FAULTS: dict[str, list[tuple[str, str, str]]] = {
         ("matmul.sv", "else if (en) valid_d", "else valid_d"),  # a stall dropped
         ("matmul.sv", "assign en = !(last_d[D-1] && out_valid)", "assign en = 1'b1"),
         ("matmul.sv", "first_d[D-1] ?", "last_d[D-1] ?"),
-        ("matmul.sv", "assign bits[q] = w[q*WBITS+a]", "assign bits[q] = w[(SIMD-1-q)*WBITS+a]"),  # lanes swapped
-        ("matmul.sv", "w[p*SIMD*WBITS+:SIMD*WBITS]", "w[(PE-1-p)*SIMD*WBITS+:SIMD*WBITS]"),
+        ("planes.sv", "assign bits[q] = w[q*WBITS+a]", "assign bits[q] = w[(SIMD-1-q)*WBITS+a]"),  # lanes swapped
+        ("planes.sv", "w[p*SIMD*WBITS+:SIMD*WBITS]", "w[(PE-1-p)*SIMD*WBITS+:SIMD*WBITS]"),
         ("matmul.sv", "if (write) words[index]", "words[index]"),
         ("matmul.sv", "nf == NW'(NF - 1)", "nf == NW'(NF - 2)"),
-        ("matmul.sv", ".NEGATIVE(XSIGNED)", ".NEGATIVE(0)"),
-        ("matmul.sv", ".NEGATIVE(WSIGNED)", ".NEGATIVE(0)"),
-        ("matmul.sv", "(SCALE == 1)", "(SCALE != 0)"),
+        ("planes.sv", ".NEGATIVE(XSIGNED)", ".NEGATIVE(0)"),
+        ("planes.sv", ".NEGATIVE(WSIGNED)", ".NEGATIVE(0)"),
+        ("pairs.sv", "(SCALE == 1)", "(SCALE != 0)"),
+        ("pairs.sv", "assign sum = held - chosen", "assign sum = held + chosen"),
+        ("pairs.sv", "(pick[0] ? ~a : ~b)", "(pick[0] ? ~b : ~a)"),
+        ("pairs.sv", "{~chosen, ~pick[1]}", "{~chosen, 1'b1}"),
+        ("pairs.sv", "fresh <= {a + b, b, a}", "fresh <= {a - b, b, a}"),
+        ("pairs.sv", "(SIGNED != 0) && settled[AW-SHIFT-1]", "(SIGNED == 2)"),
+        ("pairs.sv", "lutra_hold #(.N(T), .W(2)) later", "lutra_hold #(.N(0), .W(2)) later"),
+        ("multiply.sv", "total[K-1] ^ S", "total[K-1]"),
+        ("multiply.sv", "total <= S ? m + ", "total <= !S ? m + "),  # borrows from the upper product
+        ("multiply.sv", "assign lanes[((p+1)*SIMD+q)*K+:K] = high", "assign lanes[((p+1)*SIMD+q)*K+:K] = ~high"),
+        ("multiply.sv", "a        <= {(WSIGNED != 0)", "a        <= {(WSIGNED == 2)"),
+        ("popcount.sv", "right_side = {(SIGNED != 0) &&", "right_side = {(SIGNED == 2) &&"),
         ("popcount.sv", "assign a = xa ~^ wa", "assign a = xa ^ wa"),
         ("popcount.sv", "(low_late >> 1), carry_late}", "(low_late >> 1), 1'b0}"),
         ("popcount.sv", "twos <= (a & b) | (c & (a | b))", "twos <= (a & b) | (c & a)"),

@@ -1,13 +1,18 @@
-"""MatMul: ranges, codes, kernels, folds, schedule, refusals. Its RTL is the contract suite's business."""
+"""MatMul: ranges, codes, kernels, folds, schedule, refusals. Its RTL is the contract suite's business,
+but for the pairs of 8 bits."""
 
 import numpy as np
 import pytest
 
 from lutra.errors import LutraError
-from lutra.ir import Constant, Range, Tensor
+from lutra.ir import Constant, Graph, Input, Node, Range, Tensor
 from lutra.ops.base import Fold
+from lutra.ops.matmul.adders import adders
 from lutra.ops.matmul.op import MatMul
 from lutra.ops.matmul.size import depth_of_dot, popcount_bits
+from lutra.plan.assemble import assemble
+from lutra.sim.rtl import RtlModel, from_words, to_words
+from lutra.tools.cache import Cache
 
 BIPOLAR = Range(-1, 1, 2)
 
@@ -115,7 +120,8 @@ def test_bipolar_lanes_are_stored_with_their_parities():
 
 def test_folds_are_all_pairs_of_divisors_cheapest_first():
     op, x = matmul(np.ones((4, 6))), Tensor((6,), Range(0, 1))
-    folds = op.folds(x)
+    *folds, last = op.folds(x)
+    assert last == Fold(4, 6, mul="adders")
     assert len(set(folds)) == 3 * 4
     lanes = [f.pe * f.simd for f in folds]
     assert lanes == sorted(lanes)
@@ -127,6 +133,40 @@ def test_depths_and_sizes_of_popcounts():
     assert popcount_bits(3, False) == popcount_bits(3, True) == (2, 0, 2)
 
 
+FORMS = [(2, 2, "lut", "planes"), (8, 8, "auto", "pairs"), (8, 8, "dsp", "dsp"), (8, 8, "dsp2", "dsp2"),
+         (4, 4, "lut", "pairs"), (4, 4, "dsp2", None), (16, 8, "dsp2", None), (1, 8, "dsp", None)]
+
+
+@pytest.mark.parametrize("x_bits, w_bits, mul, name", FORMS)
+def test_the_form_follows_the_widths_unless_it_is_named(x_bits, w_bits, mul, name):
+    half = 1 << (w_bits - 1)
+    op, x = matmul(np.tile([-half, half - 1], (4, 8))), Tensor((16,), Range(0, 2**x_bits - 1))
+    fold = Fold(4, 16, "lut", mul)
+    if name is None:
+        with pytest.raises(LutraError, match=f"mul='{mul}' for products of {x_bits} by {w_bits} bits"):
+            op.block(fold, x)
+    else:
+        assert op.form(fold, x) == name
+        assert op.features(fold, x, "xc7").get("dsp", 0) == {"dsp": 64, "dsp2": 32}.get(name, 0)
+        assert (mul in {f.mul for f in op.folds(x) if (f.pe, f.simd) == (4, 16)}) == (mul != "lut")
+
+
+@pytest.mark.parametrize("mul", ["lut", "dsp", "dsp2"])
+@pytest.mark.parametrize("x", [Range(-128, 127), Range(0, 255)], ids=str)
+@pytest.mark.parametrize("signed", [True, False])
+def test_every_pair_of_8_bits_is_multiplied_exactly(mul, x, signed, cache):
+    """Each weight with each input, beside it in the same block the weights at the ends of their range."""
+    w = np.arange(-128, 128) if signed else np.arange(256)
+    ends = np.array([w[0], w[-1]])
+    weights = np.stack([w, np.tile(ends, 128), w[::-1], np.tile(ends.repeat(2), 64)], axis=1)
+    node = Node(matmul(weights.reshape(-1, 1)), (Node(Input("x", Tensor((1,), x))),))
+    design = assemble(Graph(node.args, (node,)), {node: Fold(4, 1, "block", mul)}, {})
+    values, y = x.values(), node.out.range
+    run = RtlModel.build_many((design,), Cache(cache), fast=False).run(to_words(x.encode(values).reshape(-1, 1), 8))
+    found = y.decode(from_words(run.words, 4, y.bits)).reshape(256, -1)
+    assert np.array_equal(found, values[:, None] * weights.reshape(-1))
+
+
 @pytest.mark.parametrize("make, words", [
     (lambda: matmul([[1, 2]]).infer(Tensor((3,), BIPOLAR)), "2 columns for 3 channels"),
     (lambda: matmul([1, 2]).infer(Tensor((2,), BIPOLAR)), "no integer matrix"),
@@ -135,10 +175,28 @@ def test_depths_and_sizes_of_popcounts():
     (lambda: matmul([[1]]).infer(Tensor((1,), Range(0, 2**17))), "18 bits"),
     (lambda: matmul([[1, 2]]).cycles(Fold(2, 1), Tensor((2,), BIPOLAR)), "pe=2 does not divide 1"),
     (lambda: matmul([[1, 2]]).block(Fold(1, 1, "moon"), Tensor((2,), BIPOLAR)), "moon"),
+    (lambda: matmul([[1, 2]]).block(Fold(1, 1, "lut", "sun"), Tensor((2,), BIPOLAR)), "mul='sun'"),
+    (lambda: matmul([[1, 2]]).block(Fold(1, 1, mul="adders"), Tensor((2,), Range(0, 1))), "pe=1 simd=1.*all rows"),
+    (lambda: matmul([[1, 2]]).block(Fold(1, 2, mul="adders"), Tensor((2,), BIPOLAR)), "integers of step 1"),
 ])
 def test_refusals_show_the_value(make, words):
     with pytest.raises(LutraError, match=words):
         make()
+
+
+def test_a_graph_of_adders_is_the_matrix_and_only_that():
+    op, x = matmul([[7, 0, -14], [-1, 0, 2], [0, 0, 0], [7, 1, -14]]), Tensor((3,), Range(-8, 7))
+    graph = adders(op.weights, x.range)
+    assert graph.inputs == 3
+    assert graph.outputs[2] is None
+    assert graph.outputs[0].index != graph.outputs[1].index
+    assert len(graph.adders) <= 6
+    assert all(a.right.index < graph.inputs + k for k, a in enumerate(graph.adders))
+    block = op.block(Fold(4, 3, mul="adders"), x)
+    assert block.module in block.text
+    assert block.params == block.memories == {}
+    other = matmul([[7, 0, -14], [-1, 0, 2], [0, 0, 0], [7, 2, -14]]).block(Fold(4, 3, mul="adders"), x)
+    assert other.module != block.module
 
 
 def test_where_weights_live():

@@ -15,6 +15,7 @@ module lutra_matmul #(
     parameter int WBITS = 1,
     parameter int WSIGNED = 0,
     parameter int BIPOLAR = 0,  // weights are one bit, 0 and 1 for -1 and +1
+    parameter int FORM = 0,  // 0 by bit planes, 1 by selecting adders, 2 by multipliers, 3 two products in each
     parameter int SCALE = 1,  // steps of y in a step of x
     parameter int OBITS = 1,
     parameter int BIASED = 0,
@@ -36,7 +37,6 @@ module lutra_matmul #(
     localparam int TW = TILES > 1 ? $clog2(TILES) : 1;
     localparam int SW = SF > 1 ? $clog2(SF) : 1;
     localparam int D = DEPTH;
-    localparam int FACE = BIPOLAR != 0 ? SIMD + SIMD / 3 + (SIMD - 2 * (SIMD / 3) + 2) / 3 : SIMD;
 
     // One slot a cycle.
     logic en, slot, fresh, first, last;
@@ -71,24 +71,8 @@ module lutra_matmul #(
     lutra_replay #(.WIDTH(SIMD * XBITS), .NF(NF), .SF(SF), .SW(SW)) replay (
         .clk, .en, .write(fresh), .index(sf), .in_data(in_data), .out_data(x));
 
-    // Bit planes of x; with bipolar weights a register later, with the parities that all rows share.
-    logic [XBITS*FACE-1:0] planes;
-    generate
-        for (genvar b = 0; b < XBITS; b++) begin : g_plane
-            logic [SIMD-1:0] plane;
-            for (genvar q = 0; q < SIMD; q++) begin : g_lane
-                assign plane[q] = x[q*XBITS+b];
-            end
-            if (BIPOLAR != 0) begin : g_parities
-                lutra_parities #(.N(SIMD)) parities (.clk, .en, .x(plane), .out_data(planes[b*FACE+:FACE]));
-            end else begin : g_bits
-                assign planes[b*FACE+:FACE] = plane;
-            end
-        end
-    endgenerate
-
     // A block memory is slow to give its word, so that it is read a cycle early and its word has a register.
-    localparam int AHEAD = (BIPOLAR != 0 ? 2 : 1) - (BLOCK != 0 ? 1 : 0);
+    localparam int AHEAD = (BIPOLAR != 0 || FORM == 1 ? 2 : 1) - (BLOCK != 0 ? 1 : 0);
     logic [TW-1:0] tile_d;
     logic [PE*SIMD*WBITS-1:0] w;
     lutra_delay #(.N(AHEAD), .W(TW)) follow (.clk, .en, .in_data(tile), .out_data(tile_d));
@@ -110,15 +94,31 @@ module lutra_matmul #(
         end
     endgenerate
 
+    logic [PE*OBITS-1:0] dots;
+    generate
+        if (FORM == 0) begin : g_planes
+            lutra_planes #(
+                .PE(PE), .SIMD(SIMD), .XBITS(XBITS), .XSIGNED(XSIGNED), .WBITS(WBITS), .WSIGNED(WSIGNED),
+                .BIPOLAR(BIPOLAR), .SCALE(SCALE), .OBITS(OBITS)
+            ) products (.clk, .en, .x, .w, .out_data(dots));
+        end else if (FORM == 1) begin : g_pairs
+            lutra_pairs #(
+                .PE(PE), .SIMD(SIMD), .XBITS(XBITS), .XSIGNED(XSIGNED), .WBITS(WBITS), .WSIGNED(WSIGNED),
+                .SCALE(SCALE), .OBITS(OBITS)
+            ) products (.clk, .en, .x, .w, .out_data(dots));
+        end else begin : g_multiply
+            lutra_multiply #(
+                .PE(PE), .SIMD(SIMD), .XBITS(XBITS), .XSIGNED(XSIGNED), .WBITS(WBITS), .WSIGNED(WSIGNED),
+                .PACKED(FORM == 3 ? 1 : 0), .SCALE(SCALE), .OBITS(OBITS)
+            ) products (.clk, .en, .x, .w, .out_data(dots));
+        end
+    endgenerate
+
     // A row each.
     logic [PE*OBITS-1:0] result;
     generate
         for (genvar p = 0; p < PE; p++) begin : g_pe
-            logic [OBITS-1:0] dot, start, total;
-            lutra_dot #(
-                .SIMD(SIMD), .FACE(FACE), .XBITS(XBITS), .XSIGNED(XSIGNED), .WBITS(WBITS), .WSIGNED(WSIGNED), .BIPOLAR(BIPOLAR),
-                .SCALE(SCALE), .OBITS(OBITS)
-            ) lanes (.clk, .en, .planes, .w(w[p*SIMD*WBITS+:SIMD*WBITS]), .out_data(dot));
+            logic [OBITS-1:0] start, total;
             if (SF == 1) begin : g_whole
                 assign start = bias[p*OBITS+:OBITS];
             end else begin : g_part
@@ -126,7 +126,7 @@ module lutra_matmul #(
                 assign start = first_d[D-1] ? bias[p*OBITS+:OBITS] : acc;
                 always_ff @(posedge clk) if (en && valid_d[D-1]) acc <= total;
             end
-            assign total = dot + start;
+            assign total = dots[p*OBITS+:OBITS] + start;
             assign result[p*OBITS+:OBITS] = total;
         end
     endgenerate
@@ -144,65 +144,6 @@ module lutra_matmul #(
             end
         end
     endgenerate
-endmodule
-
-// A PE's dot product of SIMD codes, by bit planes: a popcount for each pair of a bit of x and a bit of w, weighed and
-// summed; for one lane a plane is a bit and x stays whole.
-module lutra_dot #(
-    parameter int SIMD = 1,
-    parameter int FACE = 1,
-    parameter int XBITS = 1,
-    parameter int XSIGNED = 0,
-    parameter int WBITS = 1,
-    parameter int WSIGNED = 0,
-    parameter int BIPOLAR = 0,
-    parameter int SCALE = 1,
-    parameter int OBITS = 1
-) (
-    input  logic                  clk,
-    input  logic                  en,
-    input  logic [XBITS*FACE-1:0] planes,
-    input  logic [SIMD*WBITS-1:0] w,
-    output logic [OBITS-1:0]      out_data
-);
-    localparam int C = $clog2(SIMD + 1);
-    localparam int RW = C + XBITS;  // a row: the sum of x over the lanes whose weight has that bit
-    localparam bit SIGNED = XSIGNED != 0 || WSIGNED != 0;
-    logic [WBITS*RW-1:0] rows;
-    logic [RW+WBITS-1:0] sum;
-    generate
-        for (genvar a = 0; a < WBITS; a++) begin : g_row
-            logic [XBITS*C-1:0] counts;
-            logic [SIMD-1:0] bits;
-            for (genvar q = 0; q < SIMD; q++) begin : g_lane
-                assign bits[q] = w[q*WBITS+a];
-            end
-            for (genvar b = 0; b < XBITS; b++) begin : g_plane
-                if (BIPOLAR != 0) begin : g_agree
-                    lutra_agree #(.N(SIMD)) count (
-                        .clk, .en, .x(planes[b*FACE+:FACE]), .w(bits), .out_data(counts[b*C+:C]));
-                end else begin : g_meet
-                    lutra_meet #(.N(SIMD)) count (
-                        .clk, .en, .x(planes[b*FACE+:FACE]), .w(bits), .out_data(counts[b*C+:C]));
-                end
-            end
-            if (SIMD == 1) begin : g_bits
-                logic [XBITS:0] value;
-                assign value = {(XSIGNED != 0) && counts[XBITS-1], counts};
-                assign rows[a*RW+:RW] = value;
-            end else begin : g_sum
-                lutra_weigh #(.P(XBITS), .W(C), .SIGNED(0), .NEGATIVE(XSIGNED)) weigh (
-                    .clk, .en, .in_data(counts), .out_data(rows[a*RW+:RW]));
-            end
-        end
-    endgenerate
-    lutra_weigh #(.P(WBITS), .W(RW), .SIGNED(XSIGNED), .NEGATIVE(WSIGNED)) weigh (
-        .clk, .en, .in_data(rows), .out_data(sum));
-    logic [OBITS+RW+WBITS-1:0] wide;
-    logic unused_bits;
-    assign unused_bits = &{1'b0, wide};
-    assign wide     = {{OBITS{SIGNED && sum[RW+WBITS-1]}}, sum};
-    assign out_data = (SCALE == 1) ? OBITS'(wide) : OBITS'(OBITS'(wide) * OBITS'(SCALE));
 endmodule
 
 // The words of a pixel, kept for the output words after the first: two registers after `index`, word `index`, which

@@ -7,7 +7,7 @@ matrix-vector unit and its schedule. Thresholds are an operator of their own her
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import gcd
 from typing import TYPE_CHECKING
@@ -19,14 +19,22 @@ from lutra.hw.netlist import Block, Memory, Param, pack
 from lutra.ir import Array, Constant, Node, Range, Tensor
 from lutra.ops.base import Cost, Fold, Loop, Unit, check_fold, divisors
 from lutra.ops.cost import estimate
+from lutra.ops.matmul.adders import adders
+from lutra.ops.matmul.adders import found as solver_found
+from lutra.ops.matmul.features import features, unrolled_features
+from lutra.ops.matmul.forms import FORMS, depth, form, multipliers
+from lutra.ops.matmul.lanes import Lanes
 from lutra.ops.matmul.product import product
-from lutra.ops.matmul.size import depth_of_dot, features
+from lutra.ops.matmul.unrolled import module
 from lutra.ops.rom import in_block, slice_bits
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
 WIDEST = 16  # bits of an input or a weight
+KINDS = {"planes": "matmul", "pairs": "matmul_pairs", "dsp": "matmul_dsp", "dsp2": "matmul_dsp",
+         "adders": "matmul_adders"}  # in the cost table
+UNROLLED = 2048  # weights of the largest matrix that the plan looks for a graph of adders for: seconds each
 
 
 @dataclass(frozen=True)
@@ -92,10 +100,16 @@ class MatMul(Unit):
         return run
 
     def folds(self, x: Tensor) -> tuple[Fold, ...]:
-        """Every divisor of the rows with every divisor of the columns."""
+        """Every divisor of the rows with every divisor of the columns, and the multipliers that they can have."""
         rows, columns = self.weights.shape
-        found = [Fold(p, q) for p in divisors(rows) for q in divisors(columns)]
-        return tuple(sorted(found, key=lambda f: (f.pe * f.simd, f.pe)))
+        pairs = sorted(((p, q) for p in divisors(rows) for q in divisors(columns)), key=lambda f: (f[0] * f[1], f[0]))
+        plain = [Fold(p, q) for p, q in pairs]
+        found = [g for f in plain for g in (f, *(replace(f, mul=m) for m in self.multipliers(f, x)))]
+        return (*found, replace(plain[-1], mul="adders")) if self._unrolls(x) else tuple(found)
+
+    def _unrolls(self, x: Tensor) -> bool:
+        """Whether a graph of adders is worth a look: a small matrix, used once a frame."""
+        return x.range.step == 1 and x.pixels == 1 and self.weights.array.size <= UNROLLED and solver_found()
 
     def lanes(self, fold: Fold, x: Tensor) -> tuple[int, int]:
         """Columns (`fold.simd`) in, rows (`fold.pe`) out. LutraError where they do not divide the matrix."""
@@ -116,8 +130,23 @@ class MatMul(Unit):
         writes = np.arange(1, x.pixels * nf + 1) * sf - 1
         return Loop(self.cycles(fold, x), reads, writes, 1 + self._depth(fold, x))
 
+    def _lanes(self, fold: Fold, x: Range) -> Lanes:
+        return Lanes(fold.pe, fold.simd, x, self.coding)
+
+    def form(self, fold: Fold, x: Tensor) -> str:
+        """How a fold multiplies; see `lutra.ops.matmul.forms`. LutraError where these widths or this fold cannot."""
+        if fold.mul == "adders" and (x.range.step > 1 or (fold.pe, fold.simd) != self.weights.shape):
+            raise LutraError(f"mul='adders' under {fold} for inputs in {x.range}",
+                             hint="it needs all rows and columns at once, and integers of step 1")
+        return form(fold, self._lanes(fold, x.range))
+
+    def multipliers(self, fold: Fold, x: Tensor) -> tuple[str, ...]:
+        """Which kinds of DSP multipliers (`Fold.mul`) these widths can have."""
+        return multipliers(self._lanes(fold, x.range))
+
     def _depth(self, fold: Fold, x: Tensor) -> int:
-        return depth_of_dot(fold.simd, x.range.bits, self.coding.bits, self.coding.bipolar)
+        name = self.form(fold, x)
+        return adders(self.weights, x.range).depth if name == "adders" else depth(name, self._lanes(fold, x.range))
 
     def cycles(self, fold: Fold, x: Tensor) -> int:
         """NF * SF a pixel."""
@@ -128,6 +157,8 @@ class MatMul(Unit):
         """`lutra_matmul`. Weight word nf * SF + sf: lane p * SIMD + q is weights[nf * PE + p, sf * SIMD + q], stored as
         `_stored` says.
         """
+        if self.form(fold, x) == "adders":
+            return self._unrolled(x)
         nf, sf = self.folded(fold, x)
         y, bias = self.infer(x).range, self.bias(x.range)
         codes = self.coding.encode(self.weights.array).reshape(nf, fold.pe, sf, fold.simd)
@@ -141,9 +172,14 @@ class MatMul(Unit):
             "PE": fold.pe, "SIMD": fold.simd, "NF": nf, "SF": sf, "XBITS": x.range.bits,
             "XSIGNED": int(x.range.signed), "WBITS": self.coding.bits, "WSIGNED": int(self.coding.signed),
             "BIPOLAR": int(self.coding.bipolar), "SCALE": x.range.step // y.step, "OBITS": y.bits,
-            "BIASED": int(bias.any()), "DEPTH": self._depth(fold, x),
+            "BIASED": int(bias.any()), "FORM": FORMS.index(self.form(fold, x)), "DEPTH": self._depth(fold, x),
             "BLOCK": cut}
         return Block("lutra_matmul", params, memories, (fold.simd * x.range.bits,), (fold.pe * y.bits,))
+
+    def _unrolled(self, x: Tensor) -> Block:
+        y, (rows, columns) = self.infer(x).range, self.weights.shape
+        name, text = module(adders(self.weights, x.range), x.range, y)
+        return Block(name, {}, {}, (columns * x.range.bits,), (rows * y.bits,), text=text)
 
     def _stored(self, codes: Array) -> Array:
         """Codes (..., SIMD) as in memory: where bipolar, of each G = SIMD // 3 lanes i, G + i, 2G + i the last holds
@@ -173,10 +209,12 @@ class MatMul(Unit):
         return (gap // y.step) & ((1 << y.bits) - 1)
 
     def features(self, fold: Fold, x: Tensor, family: str) -> dict[str, float]:
-        """Structural terms of the cost (see `lutra.ops.matmul.size`)."""
+        """Structural terms of the cost (see `lutra.ops.matmul.features`)."""
+        if self.form(fold, x) == "adders":
+            return unrolled_features(adders(self.weights, x.range), self.infer(x).range)
         nf, sf = self.folded(fold, x)
         y, biased = self._known(x.range)
-        return features(fold, nf, sf, x.range, self.coding, y, biased, family)
+        return features(fold, self.form(fold, x), nf, sf, x.range, self.coding, y, biased, family)
 
     @cached_property
     def _seen(self) -> dict[Range, tuple[Range, bool]]:
@@ -189,8 +227,8 @@ class MatMul(Unit):
         return self._seen[x]
 
     def cost(self, fold: Fold, x: Tensor, family: str) -> Cost:
-        """As fitted to synthesis."""
-        return estimate(family, self.kind, self.features(fold, x, family))
+        """As fitted to synthesis, each form of multipliers on its own."""
+        return estimate(family, KINDS[self.form(fold, x)], self.features(fold, x, family))
 
     @classmethod
     def samples(cls) -> SearchStrategy[Node]:

@@ -1,12 +1,13 @@
 // Popcounts and weighted sums in pipelined trees. A register follows every level, so that synthesis keeps each
 // level's own shape; `en` moves all of them.
 
-// The sum of N unsigned numbers of W bits and of C < N single bits, a binary tree of adders: a single bit is the carry
-// into an adder, and costs none of its own. Latency clog2(N).
+// The sum of N numbers of W bits (two's complement where SIGNED) and of C < N single bits, a binary tree of adders: a
+// single bit is the carry into an adder, and costs none of its own. Latency clog2(N).
 module lutra_sum #(
     parameter int N = 2,
     parameter int W = 1,
-    parameter int C = 0
+    parameter int C = 0,
+    parameter int SIGNED = 0
 ) (
     input  logic                   clk,
     input  logic                   en,
@@ -26,20 +27,24 @@ module lutra_sum #(
             logic [C-TAKEN:0] left;
             always_ff @(posedge clk) if (en) left <= carries[C:TAKEN];
             for (genvar i = 0; i < M; i++) begin : g_pair
+                logic [W:0] left_side, right_side;
+                assign left_side = {(SIGNED != 0) && in_data[2*i*W+W-1], in_data[2*i*W+:W]};
+                if (2 * i + 1 < N) begin : g_both
+                    assign right_side = {(SIGNED != 0) && in_data[(2*i+1)*W+W-1], in_data[(2*i+1)*W+:W]};
+                end else begin : g_single
+                    assign right_side = '0;
+                end
                 if (2 * i + 1 < N && i < TAKEN) begin : g_carry
                     logic [W+1:0] total;
-                    assign total = {1'b0, in_data[2*i*W+:W], 1'b1} + {1'b0, in_data[(2*i+1)*W+:W], carries[i]};
+                    assign total = {left_side, 1'b1} + {right_side, carries[i]};
                     always_ff @(posedge clk) if (en) halves[i*(W+1)+:W+1] <= total[W+1:1];
                     logic unused_bit;
                     assign unused_bit = total[0];
-                end else if (2 * i + 1 < N) begin : g_add
-                    always_ff @(posedge clk)
-                        if (en) halves[i*(W+1)+:W+1] <= (W + 1)'(in_data[2*i*W+:W]) + (W + 1)'(in_data[(2*i+1)*W+:W]);
-                end else begin : g_pass
-                    always_ff @(posedge clk) if (en) halves[i*(W+1)+:W+1] <= {1'b0, in_data[2*i*W+:W]};
+                end else begin : g_add
+                    always_ff @(posedge clk) if (en) halves[i*(W+1)+:W+1] <= left_side + right_side;
                 end
             end
-            lutra_sum #(.N(M), .W(W + 1), .C(C - TAKEN)) rest (
+            lutra_sum #(.N(M), .W(W + 1), .C(C - TAKEN), .SIGNED(SIGNED)) rest (
                 .clk, .en, .in_data(halves), .carries(left), .out_data(out_data));
         end
     endgenerate

@@ -14,7 +14,7 @@ ROWS, COLUMNS = (1, 2, 3, 4, 6, 8, 12), (1, 2, 3, 4, 5, 8, 12, 18, 24)
 
 @st.composite
 def _weights(draw: st.DrawFn, shape: tuple[int, int]) -> Array:
-    bits = draw(st.integers(1, 8))
+    bits = draw(st.sampled_from((1, 2, 3, 4, 5, 6, 7, 8, 8, 12, 16)))
     match draw(st.sampled_from(("bipolar", "bipolar", "signed", "signed", "unsigned", "alike"))):
         case "bipolar":
             return 2 * integers(draw, 0, 1, shape) - 1
@@ -28,7 +28,7 @@ def _weights(draw: st.DrawFn, shape: tuple[int, int]) -> Array:
 
 @st.composite
 def nodes(draw: st.DrawFn) -> Node:
-    """A matrix of 1 to 8 bit weights over an input of 1 to 8 bits."""
+    """A matrix of 1 to 16 bit weights over an input of 1 to 8 bits."""
     x = draw(inputs(COLUMNS))
     weights = draw(_weights((draw(st.sampled_from(ROWS)), x.out.channels)))
     return Node(MatMul(Constant(weights)), (x,))

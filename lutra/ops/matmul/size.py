@@ -1,10 +1,6 @@
-"""How large a MatMul is: its pipeline's depth and the structural terms of its cost, from shape and widths alone."""
+"""How large popcounts and trees of adders are, and how many registers lie along them, from shape and widths alone."""
 
 from __future__ import annotations
-
-from lutra.ir import Range
-from lutra.ops.base import Fold
-from lutra.ops.rom import buffer, columns, in_block, lut_bits, rom_blocks
 
 
 def log2_up(n: int) -> int:
@@ -93,50 +89,3 @@ def weigh_bits(planes: int, width: int) -> tuple[int, int]:
     own = width + high
     adders = own if width > 1 else 0  # single bits do not overlap
     return sum(p[0] for p in parts) + adders, sum(p[1] for p in parts) + own + low + late * own
-
-
-def features(
-    fold: Fold, nf: int, sf: int, x: Range, w: Range, y: Range, biased: bool, family: str
-) -> dict[str, float]:
-    """Terms of the cost, each proportional to what it costs.
-
-    wide, narrow: functions in popcounts, of five or six inputs and of fewer; parities: those of x that all rows share;
-    add: bits of adders in the trees; acc: accumulator bits; start: those that begin with a bias; weights, bias: LUTs
-    of constant memories; bias_deep: those of many words, which synthesis shares badly; ram*: the replay buffer; slice:
-    bits of the output slice; control: counter bits; unit: 1.
-    ff.*: registers of each.
-    """
-    simd, pe = fold.simd, fold.pe
-    one = popcount_bits(simd, w.bipolar)
-    wide = wide_functions(simd, w.bipolar)
-    row = x.bits + (simd.bit_length() if simd > 1 else 0)
-    over_x = weigh_bits(x.bits, simd.bit_length()) if simd > 1 else (0, 0)
-    over_w = weigh_bits(w.bits, row)
-    planes = x.bits * w.bits
-    width, depth = pe * simd * w.bits, nf * sf
-    block = in_block(fold, depth, width)
-    control = log2_up(depth) + log2_up(sf) + 1
-    kept = simd * x.bits
-    parities = (simd // 3, ones_and_twos(simd, True)[0]) if w.bipolar else (0, 0)
-    replay = buffer(sf, kept, family) if nf > 1 and sf > 1 else {}
-    return replay | {
-        "lut.wide": pe * planes * wide,
-        "lut.narrow": pe * planes * (one[0] - wide),
-        "lut.add": pe * (planes * one[1] + w.bits * over_x[0] + over_w[0]),
-        "lut.acc": pe * y.bits if sf > 1 or biased else 0,
-        "lut.start": pe * y.bits if sf > 1 and biased else 0,
-        "lut.weights": 0 if block else lut_bits(depth, width, family),
-        "lut.bias": lut_bits(nf, pe * y.bits, family) if biased else 0,
-        "lut.bias_deep": lut_bits(nf, pe * y.bits, family) if biased and nf > 64 else 0,
-        "lut.slice": 0 if sf > 1 else pe * y.bits,
-        "lut.control": control,
-        "unit": 1,
-        "ff.tree": pe * (planes * one[2] + w.bits * over_x[1] + over_w[1]),
-        "ff.acc": pe * y.bits * 2,
-        "ff.weights": 0 if block else columns(depth, width),
-        "lut.parities": sum(parities) * x.bits,
-        "ff.x": kept * (1 if nf > 1 and sf > 1 else 2) + (kept + sum(parities) * x.bits if w.bipolar else 0),
-        "ff.control": 2 * control + 3 * depth_of_dot(simd, x.bits, w.bits, w.bipolar),
-        "ff.bias": pe * y.bits if biased and nf > 1 else 0,
-        "bram": replay.get("bram", 0) + (rom_blocks(depth, width, family) if block else 0),
-    }

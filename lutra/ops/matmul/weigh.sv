@@ -64,3 +64,26 @@ module lutra_delay #(
         end
     endgenerate
 endmodule
+
+// N registers in a row that stay registers: a LUT as a shift register is no gain where logic leaves flip-flops over.
+module lutra_hold #(
+    parameter int N = 1,
+    parameter int W = 1
+) (
+    input  logic         clk,
+    input  logic         en,
+    input  logic [W-1:0] in_data,
+    output logic [W-1:0] out_data
+);
+    generate
+        if (N == 0) begin : g_wire
+            assign out_data = in_data;
+            logic unused_ports;
+            assign unused_ports = &{1'b0, clk, en};
+        end else begin : g_row
+            (* shreg_extract = "no" *) logic [W-1:0] first;
+            (* keep *) always_ff @(posedge clk) if (en) first <= in_data;
+            lutra_hold #(.N(N - 1), .W(W)) rest (.clk, .en, .in_data(first), .out_data(out_data));
+        end
+    endgenerate
+endmodule
