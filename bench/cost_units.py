@@ -37,6 +37,7 @@ from lutra.ops.window.op import Window
 from lutra.synth import Resources, synthesise_block
 from lutra.tools.cache import Cache
 
+WIDTHS = (1, 1, 1, 2, 2, 3, 4, 6, 8)  # of weights, more often narrow
 LANE_BITS = 320  # most products of bits in a MatMul, and a bound for the others' words
 Drawn = tuple[Hardware, Tensor | tuple[Tensor, ...], Fold]  # a join has a tuple
 Draw = Callable[[np.random.Generator], Drawn]
@@ -101,7 +102,7 @@ def sums(rng: np.random.Generator) -> Range:
     return Range(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
 
 
-def weights(rng: np.random.Generator, shape: tuple[int, int], widths: tuple[int, ...]) -> Array:
+def weights(rng: np.random.Generator, shape: tuple[int, int], widths: tuple[int, ...] = WIDTHS) -> Array:
     bits = pick(rng, widths)
     if bits == 1:
         return rng.choice([-1, 1], shape)
@@ -112,7 +113,7 @@ def weights(rng: np.random.Generator, shape: tuple[int, int], widths: tuple[int,
 def matmul(rng: np.random.Generator) -> tuple[Unit, Tensor, Fold]:
     """A matrix of few bits under any fold; drawn again where its products are taken by selecting adders."""
     while True:
-        unit, x, fold = matrix(rng, (1, 1, 1, 2, 2, 3, 4, 6, 8), LANE_BITS)
+        unit, x, fold = matrix(rng, WIDTHS, LANE_BITS)
         if unit.form(fold, x) == "planes":
             return unit, x, fold
 

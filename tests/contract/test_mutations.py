@@ -16,7 +16,8 @@ from lutra.ops import units
 from lutra.tools.run import parallel
 
 AT_ONCE = 2
-CASES = {"Depthwise": 14, "MatMul": 28, "Pad": 20, "Reorder": 24, "Rescale": 24, "Upsample": 18}  # where more than 12 are needed
+# Cases, where more than 12 are needed.
+CASES = {"Depthwise": 14, "MatMul": 28, "Pad": 20, "Reorder": 24, "Rescale": 24, "Upsample": 18}
 
 # unit -> (file, what stands there, what shall stand there)
 FAULTS: dict[str, list[tuple[str, str, str]]] = {
