@@ -64,7 +64,8 @@ class Board:
         good = (least is None or value >= least) and (most is None or value <= most)
         limit = " and ".join([*([f">= {least:,.6g}"] if least is not None else []),
                               *([f"<= {most:,.6g}"] if most is not None else [])])
-        print(f"{what:58} {_text(value):>14} {unit:10} bar {limit}: {'met' if good else 'MISSED'}", flush=True)
+        said = f"bar {limit}: {'met' if good else 'MISSED'}" if limit else ""
+        print(f"{what:58} {_text(value):>14} {unit:10} {said}".rstrip(), flush=True)
         if not good:
             self.missed.append(what)
 
