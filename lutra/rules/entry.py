@@ -11,8 +11,8 @@ from lutra.ir import REAL, Array, Constant, Graph, Input, Node, Op, Range, Tenso
 from lutra.ops import source as src
 from lutra.ops.reshape.op import Reshape
 from lutra.ops.source import Elementwise, real
+from lutra.rules.affine import grid
 from lutra.rules.ends import InputEnd
-from lutra.rules.integers import grid
 from lutra.rules.order import last_is_channels
 from lutra.rules.view import View
 

@@ -16,7 +16,8 @@ from lutra.ops.mul.op import Mul
 from lutra.ops.rescale.op import Rescale
 from lutra.ops.reshape.op import Reshape
 from lutra.ops.source import Elementwise, real
-from lutra.rules.integers import Integers, Lowering, affine_chain
+from lutra.rules.affine import affine_chain
+from lutra.rules.integers import Integers, Lowering
 from lutra.rules.lattice import lattice
 from lutra.rules.order import arranged, stretched
 from lutra.rules.pairs import Pair, PairSum, with_params

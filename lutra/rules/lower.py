@@ -22,9 +22,10 @@ from lutra.ops.base import Hardware
 from lutra.ops.rescale.op import Rescale
 from lutra.ops.reshape.op import Reshape
 from lutra.ops.source import Elementwise, real
+from lutra.rules.affine import affine
 from lutra.rules.ends import InputEnd, OutputEnd
 from lutra.rules.entry import InputFormat, input_end, moved, ops_graph
-from lutra.rules.integers import Lowering, Proof, affine
+from lutra.rules.integers import Lowering, Proof
 from lutra.rules.joins import lower_concat, lower_pairwise
 from lutra.rules.linear import check_weights, lower_conv, lower_matmul, lower_transposed
 from lutra.rules.order import cut, upsampled

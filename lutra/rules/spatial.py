@@ -15,7 +15,8 @@ from lutra.ops.maxreduce.op import MaxReduce
 from lutra.ops.pad.op import Pad
 from lutra.ops.source import real
 from lutra.ops.window.op import Window
-from lutra.rules.integers import Integers, Lowering, affine_chain
+from lutra.rules.affine import affine_chain
+from lutra.rules.integers import Integers, Lowering
 from lutra.rules.order import channels_first, in_pixels, last_is_channels, plane
 from lutra.rules.solve import slope
 from lutra.rules.view import View, channelwise, reshaped
