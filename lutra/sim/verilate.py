@@ -20,6 +20,7 @@ HARNESS = ("harness.h", "staller.h", "ends.h", "harness.cpp")
 OPTIONS = ("--cc", "-O3", "--x-assign", "fast", "--x-initial", "unique", "--no-timing", "-Wno-fatal", "-Wno-lint",
            "-Wno-style", "--output-split", "20000", "--top-module", BENCH, "--prefix", "Vbench")
 FLAGS = ("-std=c++17", "-fno-strict-aliasing", "-w")
+SMALL, HUGE = 200_000, 20_000_000  # bytes of C++: the headers are most of the work; minutes for the best code
 LIMIT_S = 3600  # of one compiler or Verilator call
 
 
@@ -52,6 +53,7 @@ class Style:
 
     traced: bool = False
     fast: bool = True
+    huge: bool = False  # so large that the best code would take many minutes
 
     @property
     def flags(self) -> list[str]:
@@ -59,7 +61,10 @@ class Style:
         on = {"COVERAGE": 0, "SC": 0, "TIMING": 0, "TRACE_FST": 0, "TRACE_SAIF": 0}
         on |= {"TRACE": self.traced, "TRACE_VCD": self.traced}
         defines = ["-DVL_TIME_CONTEXT", *(f"-DVM_{name}={int(value)}" for name, value in on.items())]
-        return [*FLAGS, "-O2" if self.fast else "-O0", *defines]
+        return [*FLAGS, "-O0" if not self.fast else "-O1" if self.huge else "-O2", *defines]
+
+
+Job = tuple[Path, Path, Style]  # source, object
 
 
 def executable(netlists: Sequence[Netlist], cache: Cache, style: Style, changed: Mapping[str, str]) -> Tool:
@@ -92,32 +97,41 @@ def runtime(cache: Cache, style: Style) -> list[Path]:
     files = [*(_include() / f"{n}.cpp" for n in names), HERE / "harness.cpp"]
 
     def make(folder: Path) -> None:
-        _objects([(f, folder / f"{f.stem}.o") for f in files], folder, style)
+        _objects([(f, folder / f"{f.stem}.o", style) for f in files], folder)
 
     folder = cache.folder(["runtime", *_identity(style)], make)
     return [folder / f"{f.stem}.o" for f in files]
 
 
 def _compile(folder: Path, objects: list[Path], style: Style) -> None:
-    """Verilator's sources in as many units as there are cores, then link; only the binary stays."""
+    """Verilator's sources in as many units as there are cores, then link; only the binary stays.
+
+    What runs once (reset, its files are called slow) is compiled for no speed, and very large designs for less.
+    """
     parts = sorted((folder / "obj").glob("*.cpp"), key=lambda p: -p.stat().st_size)
-    large = sum(p.stat().st_size for p in parts) > 200_000  # below this, the headers are most of the work
-    units: list[list[Path]] = [[] for _ in range(_cores() if large else 1)]
-    for k, part in enumerate([folder / "model.cpp", *parts]):
-        units[k % len(units)].append(part)
-    jobs = []
-    for k, unit in enumerate(u for u in units if u):
+    size = sum(p.stat().st_size for p in parts)
+    split = _cores() if size > SMALL else 1
+    slow = [p for p in parts if "Slow" in p.name and split > 1]
+    often = [folder / "model.cpp", *(p for p in parts if p not in slow)]
+    jobs = _jobs(folder, "unit", often, split, style if size < HUGE else replace(style, huge=True))
+    jobs += _jobs(folder, "slow", slow, split, replace(style, fast=False))
+    _objects(jobs, folder)
+    compiler()("-o", "simulation", *(o for _, o, _ in jobs), *objects, "-pthread", cwd=folder, timeout_s=LIMIT_S)
+
+
+def _jobs(folder: Path, name: str, parts: Sequence[Path], split: int, style: Style) -> list[Job]:
+    """Compiler calls for these sources, in so many units."""
+    units = [unit for k in range(split) if (unit := parts[k::split])]
+    for k, unit in enumerate(units):
         text = "".join(f'#include "{p.relative_to(folder).as_posix()}"\n' for p in unit)
-        (folder / f"unit{k}.cpp").write_text(text)
-        jobs.append((folder / f"unit{k}.cpp", folder / f"unit{k}.o"))
-    _objects(jobs, folder, style)
-    compiler()("-o", "simulation", *(o for _, o in jobs), *objects, "-pthread", cwd=folder, timeout_s=LIMIT_S)
+        (folder / f"{name}{k}.cpp").write_text(text)
+    return [(folder / f"{name}{k}.cpp", folder / f"{name}{k}.o", style) for k in range(len(units))]
 
 
-def _objects(jobs: list[tuple[Path, Path]], folder: Path, style: Style) -> None:
+def _objects(jobs: Sequence[Job], folder: Path) -> None:
     include = [f"-I{_include()}", f"-I{_include() / 'vltstd'}", f"-I{HERE}", f"-I{folder}", f"-I{folder / 'obj'}"]
 
-    def one(source: Path, target: Path) -> str:
+    def one(source: Path, target: Path, style: Style) -> str:
         return compiler()(*style.flags, *include, "-c", source, "-o", target, cwd=folder, timeout_s=LIMIT_S)
 
     for _ in parallel([partial(one, *job) for job in jobs], _cores()):
