@@ -9,7 +9,7 @@ from typing import Any
 
 KINDS = ("lut", "ff", "bram", "uram", "dsp")
 BETWEEN = ("fifo", "width", "fork")  # drawn as marks on a stream, not as boxes
-COLUMNS = 8  # boxes in a row of the picture
+COLUMNS = 7  # boxes in a row of the picture
 STEP = (158, 176)  # pixels from box to box
 BOX = (128, 126)  # pixels of a box
 
@@ -67,7 +67,7 @@ def _arrow(
     known: Mapping[str, Mapping[str, Any]], places: Mapping[str, tuple[int, int]], sink: Mapping[str, Any], port: int
 ) -> dict[str, Any] | None:
     """A stream from box to box: its path, where its marks are, bits a word at its end, words of FIFOs, whether it has a
-    width converter. None where it comes from outside.
+    width converter. Of those from outside only the ones into a join are drawn, from below; None for the others.
     """
     depth, converted, feed = 0, False, sink["feeds"][port]
     last = feed
@@ -75,10 +75,15 @@ def _arrow(
         depth += known[feed]["stream_depth"]
         converted |= known[feed]["operation"] == "width"
         feed = known[feed]["feeds"][0]
-    if not feed:
+    if not feed and len(sink["feeds"]) == 1:
         return None
+    if not feed:
+        x, y = places[sink["name"]][0] + 20 + 44 * port, places[sink["name"]][1] + BOX[1]
+        bits = known[last]["stream_bits"] if last else sink["in_bits"] * max(sink["pe"], sink["simd"])
+        return {"bits": bits, "depth": depth, "width": converted,
+                "path": f"M{x} {y + 30}v-25", "x": x + 5, "y": y + 26, "straight": False, "note": "input "}
     (x0, y0), (x1, y1) = places[feed], places[sink["name"]]
-    marks = {"bits": known[last]["stream_bits"], "depth": depth, "width": converted}
+    marks = {"bits": known[last]["stream_bits"], "depth": depth, "width": converted, "note": ""}
     if (x1, y1) == (x0 + STEP[0], y0):
         middle = y0 + BOX[1] // 2
         path = f"M{x0 + BOX[0] + 1} {middle}h{STEP[0] - BOX[0] - 6}"

@@ -71,12 +71,18 @@ def test_every_stream_between_boxes_has_an_arrow():
     drawn = picture(facts().data()["layers"])
     assert [(a["bits"], a["depth"], a["width"], a["straight"]) for a in drawn["arrows"]] == [
         (5, 0, False, True), (5, 0, False, True), (5, 12, False, True), (9, 0, True, True), (4, 0, False, True),
-        (2, 0, False, True), (4, 37, False, False), (3, 0, False, True), (11, 0, False, False)]
+        (2, 0, False, True), (4, 37, False, False), (3, 0, False, False), (11, 0, False, False)]
     assert len({(b["x"], b["y"]) for b in drawn["boxes"]}) == len(drawn["boxes"]) == 9
     read = Reader(page(facts().data()))
     paths = [a["d"] for t, a in read.elements if t == "path" and "marker-end" in a]
     assert paths == [a["path"] for a in drawn["arrows"]]
     assert "4b · 37" in read.text
+
+
+def test_an_input_of_a_join_is_drawn_from_below():
+    join = {**facts().data()["layers"][0], "name": "add0", "operation": "add", "feeds": ["threshold0", ""]}
+    drawn = picture([facts().data()["layers"][0], join])
+    assert [a["note"] for a in drawn["arrows"]] == ["", "input "]
 
 
 def test_figures_of_the_model_are_shown():
