@@ -19,21 +19,27 @@ from lutra.ops.base import FAMILIES
 from lutra.ops.cost import TABLE, weighed
 
 SEED = 1
-COUNT = {"matmul": 40, "threshold": 16, "rescale": 20, "depthwise": 24, "add": 20, "mul": 14}
+COUNT = {"matmul": 40, "matmul_pairs": 20, "threshold": 16, "rescale": 20, "depthwise": 24, "add": 20, "mul": 14}
 USUAL = 12
 ALIKE = 3  # configurations that two families are compared on
 FABRIC = {"xcup": "xc7"}  # the same six-input LUTs and memories
+SHARED = {"matmul_pairs": "matmul", "matmul_dsp": "matmul"}  # whose memories in LUTs are the other's: fitted there
+MEMORY = "lut.weights"
 FLOOR = 20.0  # LUTs or FFs under which errors count as absolute
 
 
-def fit(samples: list[Sample], family: str, resource: str) -> tuple[dict[str, float], dict[str, float]]:
-    """Coefficients of the features of a resource, and how well they fit."""
+def fit(samples: list[Sample], family: str, resource: str, known: dict[str, float],
+        ) -> tuple[dict[str, float], dict[str, float]]:
+    """Coefficients of the features of a resource, but for those that are known, and how well they fit."""
     rows = [s.features(family) for s in samples]
     names = sorted({n for row in rows for n in row if weighed(n, resource)})
     a = np.array([[row.get(n, 0.0) for n in names] for row in rows])
     y = np.array([getattr(s.found, resource) for s in samples], dtype=float)
     weight = 1 / np.maximum(y, FLOOR)
-    found, _ = nnls(a * weight[:, None], y * weight)
+    fixed = np.array([known.get(n, 0.0) for n in names])
+    free = np.array([n not in known for n in names])
+    found = fixed.copy()
+    found[free], _ = nnls(a[:, free] * weight[:, None], (y - a @ fixed) * weight)
     error = np.abs(a @ found - y) / np.maximum(y, 1)
     figures = {"samples": len(samples), "median_error": round(float(np.median(error)), 4),
                "p90_error": round(float(np.quantile(error, 0.9)), 4)}
@@ -52,7 +58,9 @@ def entry(op: str, family: str, table: dict[str, Any]) -> tuple[dict[str, Any], 
     if other and same(op, family, other):
         return table["coefficients"][other][op], {"same_as": other, "compared": ALIKE}
     samples = measure(op, family, SEED, COUNT.get(op, USUAL), cache())
-    fits = {r: fit(samples, family, r) for r in ("lut", "ff")}
+    base = table["coefficients"][family][SHARED[op]]["lut"] if op in SHARED else {}
+    known = {MEMORY: base[MEMORY]} if base else {}
+    fits = {r: fit(samples, family, r, known if r == "lut" else {}) for r in ("lut", "ff")}
     return {r: f[0] for r, f in fits.items()}, {r: f[1] for r, f in fits.items()}
 
 

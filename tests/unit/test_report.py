@@ -71,7 +71,7 @@ def test_every_stream_between_boxes_has_an_arrow():
     drawn = picture(facts().data()["layers"])
     assert [(a["bits"], a["depth"], a["width"], a["straight"]) for a in drawn["arrows"]] == [
         (5, 0, False, True), (5, 0, False, True), (5, 12, False, True), (9, 0, True, True), (4, 0, False, True),
-        (2, 0, False, True), (4, 37, False, False), (3, 0, False, False), (11, 0, False, False)]
+        (2, 0, False, True), (4, 37, False, False), (3, 0, False, False), (11, 0, False, True)]
     assert len({(b["x"], b["y"]) for b in drawn["boxes"]}) == len(drawn["boxes"]) == 9
     read = Reader(page(facts().data()))
     paths = [a["d"] for t, a in read.elements if t == "path" and "marker-end" in a]
