@@ -10,6 +10,7 @@ layer's own inputs, is looked at.
 
 from __future__ import annotations
 
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -17,13 +18,15 @@ from pathlib import Path
 import numpy as np
 import onnx
 import onnxruntime
-import resnet20_qdq as example
-from shared import Array, Board, parser
+from shared import REPO, Array, Board, parser
 
 import lutra
 from lutra.front import load
 from lutra.ir import Graph, Node
 from lutra.ops.source import QuantizeLinear
+
+sys.path.insert(0, str(REPO / "examples"))
+import resnet20_qdq as example
 
 NEAR = 1e-4  # of a step: single precision of a sum of some hundred products, far below what a fault would be
 LOOKED_AT = 100  # images whose layers are compared one by one
