@@ -69,7 +69,7 @@ def measure(op: str, family: str, seed: int, count: int, cache: Cache) -> list[S
 
 def draws(op: str, seed: int, count: int) -> list[Drawn]:
     """The first `count` configurations of a seed."""
-    return [DRAWS[op](np.random.default_rng([seed, i, *op.encode()])) for i in range(count)]
+    return [(DRAWS | UNFITTED)[op](np.random.default_rng([seed, i, *op.encode()])) for i in range(count)]
 
 
 def cache() -> Cache:
@@ -99,6 +99,12 @@ def sums(rng: np.random.Generator) -> Range:
         n = pick(rng, (64, 100, 256, 500, 784))
         return Range(-n, n, 2)
     bits = pick(rng, (6, 8, 10, 12, 14))
+    return Range(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+
+
+def wide_sums(rng: np.random.Generator) -> Range:
+    """What an accumulator of 8-bit products carries."""
+    bits = pick(rng, (16, 18, 20, 24))
     return Range(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
 
 
@@ -178,9 +184,20 @@ def threshold(rng: np.random.Generator) -> tuple[Unit, Tensor, Fold]:
 
 
 def rescale(rng: np.random.Generator) -> tuple[Unit, Tensor, Fold]:
-    channels, pe = by_channel(rng, 8)
-    x, rows = sums(rng), channels if rng.random() < 0.6 else 1
-    factor, bits = pick(rng, (1, 4, 6, 8)), pick(rng, (2, 4, 6, 8))
+    return rescaled(rng, sums, (1, 4, 6, 8), 8)
+
+
+def rescale_wide(rng: np.random.Generator) -> tuple[Unit, Tensor, Fold]:
+    """What re-quantises the accumulators of 8-bit networks."""
+    return rescaled(rng, wide_sums, (8, 12, 16), 4)
+
+
+def rescaled(rng: np.random.Generator, accumulator: Callable[[np.random.Generator], Range], widths: tuple[int, ...],
+             most: int) -> tuple[Unit, Tensor, Fold]:
+    """Factors of some of these widths, on at most so many lanes."""
+    channels, pe = by_channel(rng, most)
+    x, rows = accumulator(rng), channels if rng.random() < 0.6 else 1
+    factor, bits = pick(rng, widths), pick(rng, (2, 4, 6, 8))
     mul = rng.integers(2 ** (factor - 1), 2**factor, rows) * rng.choice([1, 1, -1], rows)
     shift = max(0, x.largest.bit_length() + factor - bits - int(rng.integers(2)))  # the results fill their range
     add = rng.integers(-(2**shift) - 8, 2**shift + 8, rows) * int(rng.random() < 0.7)
@@ -332,3 +349,4 @@ DRAWS: dict[str, Draw] = {
     "reorder": reorder,
     "add": add, "mul": mul, "concat": concat, "depthwise": depthwise,
 }
+UNFITTED: dict[str, Draw] = {"rescale_wide": rescale_wide}  # on which the fit of another is tested
