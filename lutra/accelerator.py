@@ -133,9 +133,9 @@ class Accelerator:
 
         target = find(device) if device else self.plan.device
         report = synthesise(self.netlist, target, self.cache)
-        units = zip(self.plan.stages, self.netlist.instances, strict=True)
+        units = zip(self.plan.stages, report.by_unit(self.netlist), strict=True)
         self.measured.setdefault("synthesised", {})[target.name] = {
-            "units": {stage.name: _counts(report.units[instance.name]) for stage, instance in units},
+            "units": {stage.name: _counts(found) for stage, found in units},
             "total": _counts(report.total), "tool": report.tool,
         }
         return report

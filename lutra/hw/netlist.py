@@ -87,12 +87,13 @@ class Stream:
 
 @dataclass(frozen=True)
 class Instance:
-    """A block in place, under a name that Lutra made."""
+    """A block in place, under a name that Lutra made. of: the instance that it serves, as its weights' memory does."""
 
     name: str
     block: Block
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    of: str = ""
 
 
 @dataclass(frozen=True)

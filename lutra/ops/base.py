@@ -16,6 +16,7 @@ from lutra.ir import Array, Node, Op, Tensor
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
+STREAMED = ("written",)  # places that constants come from as a stream: a memory that is written at run time
 FAMILIES = ("xc7", "xcup", "ecp5")  # what synthesis and cost models distinguish
 
 
@@ -27,7 +28,7 @@ class Fold:
 
     pe: int = 1
     simd: int = 1
-    ram: str = "auto"  # "lut", "block", or "auto": by depth and width
+    ram: str = "auto"  # "lut", "block", or "auto": by depth and width; STREAMED: outside the unit
     mul: str = "auto"  # "lut" (which "auto" means), "dsp", two products in each "dsp2", constants "adders"
 
     def __str__(self) -> str:
@@ -93,6 +94,10 @@ class Unit(Hardware):
     @abstractmethod
     def cost(self, fold: Fold, x: Tensor, family: str) -> Cost:
         """Resources, fitted to synthesis; LutraError for a family that was not fitted."""
+
+    def feeder(self, fold: Fold, x: Tensor) -> Block | None:
+        """What gives this unit its constants as a stream, which is the last that it reads; None: they are inside."""
+        return None
 
     def cycles(self, fold: Fold, x: Tensor) -> int:
         """Cycles between frames in steady state, exact."""

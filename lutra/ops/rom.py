@@ -23,7 +23,7 @@ def in_block(fold: Fold, depth: int, width: int) -> bool:
             return depth > 1
         case "lut":
             return False
-        case "auto":
+        case "auto" | "written":
             return depth > LUT_WORDS and depth * width >= LUT_BITS
     raise LutraError(f"ram={fold.ram!r} is not a place for constants", hint='"lut", "block" or "auto"')
 

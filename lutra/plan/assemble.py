@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from lutra.hw.netlist import End, Instance, Netlist, Stream
+from lutra.hw.netlist import Block, End, Instance, Netlist, Stream
 from lutra.ir import Graph, Node
 from lutra.ops.base import Fold
 from lutra.plan.names import Sink
@@ -25,16 +25,29 @@ def netlist(pipe: Pipeline, name: str) -> Netlist:
     widths = {Feed(None, k): blocks[s].inputs[port] for k, (s, port) in enumerate(pipe.inputs)}
     widths |= {Feed(k, port): width for k, block in enumerate(blocks) for port, width in enumerate(block.outputs)}
     wires = {feed: f"s{k}" for k, feed in enumerate(widths)}
+    feeders = {k: block for k, stage in enumerate(pipe.stages) if (block := stage.feeder)}
     readers: dict[Feed, str] = {}
     for k, feeds in enumerate(pipe.feeds):
-        for feed, width in zip(feeds, blocks[k].inputs, strict=True):
+        for feed, width in zip(feeds, blocks[k].inputs[: len(feeds)], strict=True):
             assert feed not in readers and width == widths[feed], (names[k], feed)
             readers[feed] = names[k]
-    streams = tuple(Stream(wires[f], width, None if f.stage is None else names[f.stage], readers.get(f))
-                    for f, width in widths.items())
-    instances = tuple(Instance(n, blocks[k], tuple(wires[f] for f in pipe.feeds[k]),
-                               tuple(wires[Feed(k, p)] for p in range(pipe.stages[k].sinks)))
-                      for k, n in enumerate(names))
+    streams = [Stream(wires[f], width, None if f.stage is None else names[f.stage], readers.get(f))
+               for f, width in widths.items()]
+    instances: list[Instance] = []
+    for k, name in enumerate(names):
+        given = tuple(wires[f] for f in pipe.feeds[k])
+        if k in feeders:
+            feeder = _feeder(k, feeders[k], name)
+            streams.append(Stream(feeder.outputs[0], feeders[k].outputs[0], feeder.name, name))
+            instances.append(feeder)
+            given += feeder.outputs
+        outputs = tuple(wires[Feed(k, p)] for p in range(pipe.stages[k].sinks))
+        instances.append(Instance(name, blocks[k], given, outputs))
     first = tuple(End(wires[Feed(None, k)], words) for k, words in enumerate(pipe.in_words))
     last = tuple(End(wires[f], pipe.at(f).words[1]) for f in pipe.outputs)
-    return Netlist(name, instances, streams, first, last)
+    return Netlist(name, tuple(instances), tuple(streams), first, last)
+
+
+def _feeder(k: int, block: Block, name: str) -> Instance:
+    """What gives stage k its constants."""
+    return Instance(f"u{k}_weights", block, (), (f"w{k}",), of=name)

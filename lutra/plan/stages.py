@@ -66,6 +66,11 @@ class Stage:
             return self.unit.block(self.fold, self.xs)
         return self.unit.block(self.fold, self.xs[0])
 
+    @property
+    def feeder(self) -> Block | None:
+        """What gives it its constants as a stream, where something does."""
+        return None if isinstance(self.unit, Join) else self.unit.feeder(self.fold, self.xs[0])
+
     def cost(self, family: str) -> Cost:
         """Its resources on a family."""
         if isinstance(self.unit, Join):

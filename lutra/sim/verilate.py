@@ -32,7 +32,7 @@ def separate(netlists: Sequence[Netlist]) -> tuple[Netlist, ...]:
 
 
 def _prefixed(netlist: Netlist, prefix: str) -> Netlist:
-    instances = tuple(replace(i, name=prefix + i.name) for i in netlist.instances)
+    instances = tuple(replace(i, name=prefix + i.name, of=i.of and prefix + i.of) for i in netlist.instances)
     return replace(netlist, name=f"{netlist.name}_{prefix[:-1]}", instances=instances)
 
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from lutra.errors import LutraError
+from lutra.hw.netlist import Netlist
 from lutra.plan.devices import Device
 
 # LUTs of storage that one cell takes. A distributed RAM of Xilinx takes a LUT6 for each 64 bits and read port
@@ -90,6 +91,13 @@ class SynthReport:
     def total(self) -> Resources:
         """The whole design's, else the sum of its units'."""
         return self.whole or sum(self.units.values(), Resources())
+
+    def by_unit(self, netlist: Netlist) -> tuple[Resources, ...]:
+        """Of each instance that serves no other, with those that serve it."""
+        found = {i.name: Resources() for i in netlist.instances if not i.of}
+        for i in netlist.instances:
+            found[i.of or i.name] += self.units[i.name]
+        return tuple(found.values())
 
     def to_json(self) -> dict[str, Any]:
         """As JSON data."""

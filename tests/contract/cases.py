@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from lutra.hw.netlist import Netlist
+from lutra.hw.netlist import Instance, Netlist
 from lutra.ir import Array, Node, Tensor
-from lutra.ops import Fold, Hardware, Join
+from lutra.ops import Fold, Hardware, Join, Unit
+from lutra.ops.base import STREAMED
 from lutra.plan.assemble import netlist
 from lutra.plan.pipeline import alone
 from lutra.plan.stages import Stage, folds_of, placed
@@ -21,7 +22,7 @@ from lutra.sim.rtl import RtlModel, RtlRun, Stimulus, from_words, to_words
 from lutra.tools.cache import Cache
 
 SERIES = 3
-LIMIT = {"MatMul": 40, "Pad": 20, "Reorder": 24, "Rescale": 24}  # cases, where more than usual
+LIMIT = {"MatMul": 48, "Pad": 20, "Reorder": 24, "Rescale": 24}  # cases, where more than usual
 DRAWN = 120  # samples of an operator that cases are chosen from
 PATIENCE = 20_000  # far above any sample's interval
 
@@ -59,10 +60,16 @@ class Case:
     def netlist(self) -> Netlist:
         return netlist(alone(self.stage), "lutra_case")
 
+    @property
+    def instance(self) -> Instance:
+        """The unit's own, beside which there may be one that serves it."""
+        (own,) = [i for i in self.netlist.instances if not i.of]
+        return own
+
     @cached_property
     def width(self) -> int:
         """Bits of its streams and of its constants' words: about how large the hardware is."""
-        block = self.netlist.instances[0].block
+        block = self.instance.block
         return sum(block.inputs) + sum(block.outputs) + sum(m.width for m in block.memories.values())
 
     @property
@@ -142,16 +149,24 @@ def candidates(cls: type[Hardware]) -> list[Case]:
     for k, node in enumerate(draw(cls, DRAWN)):
         legal = folds_of(node)
         assert legal, f"{node.op} has no fold"
+        rams = RAMS + (STREAMED if streams(node) else ())
         between = np.random.default_rng(k).permutation(range(1, len(legal) - 1))[:2]
         for i in sorted({0, len(legal) - 1, *map(int, between)}):
-            found.append(Case(node, replace(legal[i], ram=RAMS[len(found) % len(RAMS)])))
-    return [case for case in found if case.width <= WIDEST]
+            found.append(Case(node, replace(legal[i], ram=rams[len(found) % len(rams)])))
+    legal = [case for case in found if case.fold.mul != "adders" or case.fold.ram not in STREAMED]
+    return [case for case in legal if case.width <= WIDEST]
+
+
+def streams(node: Node) -> bool:
+    """Whether the operator can have its constants as a stream."""
+    return isinstance(node.op, Unit) and type(node.op).feeder is not Unit.feeder
 
 
 def traits(case: Case) -> set[Trait]:
     """What a case's hardware is like: all triples of (parameter, size of its value), and how each two parameters
     compare and divide."""
-    params = sorted((k, v) for k, v in case.netlist.instances[0].block.params.items() if isinstance(v, int))
+    streamed = ("STREAMED", len(case.netlist.instances) - 1)
+    params = sorted((k, v) for k, v in [*case.instance.block.params.items(), streamed] if isinstance(v, int))
     sizes = [(k, v if v < 3 else 1 + v.bit_length()) for k, v in params]
     ratios = [(a, b, (x > y) - (x < y), bool(x and y and not (x % y and y % x)))
               for (a, x), (b, y) in combinations(params, 2)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lutra.ir import Range
-from lutra.ops.base import Fold
+from lutra.ops.base import STREAMED, Fold
 from lutra.ops.matmul.adders import Adders
 from lutra.ops.matmul.forms import depth, packed_bits
 from lutra.ops.matmul.lanes import Lanes, by_pairs, by_planes, stages, tree
@@ -25,7 +25,7 @@ def features(
     """
     lanes = Lanes(fold.pe, fold.simd, x, w)
     sums, width, words = fold.pe * y.bits, fold.pe * fold.simd * w.bits, nf * sf
-    block = in_block(fold, words, width)
+    block, streamed = in_block(fold, words, width), fold.ram in STREAMED
     control = log2_up(words) + log2_up(sf) + 1
     kept = fold.simd * x.bits
     bias = lut_bits(nf, sums, family) if biased else 0
@@ -41,7 +41,7 @@ def features(
         "lut.control": control,
         "unit": 1,
         "ff.acc": sums * 2,
-        "ff.weights": 0 if block else columns(words, width),
+        "ff.weights": width if streamed else 0 if block else columns(words, width),
         "ff.x": kept * (1 if nf > 1 and sf > 1 else 2) + made["ff.x"],
         "ff.control": 2 * control + 3 * depth(form, lanes),
         "ff.bias": sums if biased and nf > 1 else 0,

@@ -5,6 +5,8 @@
 // The pipeline moves when `en` is high, a function of registers alone. With SF >= 2 results are at least two cycles
 // apart, so one output register that holds the pipeline only when the next result meets an untaken one needs no more.
 // With SF = 1 a register slice follows.
+//
+// `lutra_matmul` has its weights in a memory of its own; in `lutra_matmul_streamed` they come as a second stream.
 module lutra_matmul #(
     parameter int PE = 1,
     parameter int SIMD = 1,
@@ -35,12 +37,66 @@ module lutra_matmul #(
 );
     localparam int TILES = NF * SF;
     localparam int TW = TILES > 1 ? $clog2(TILES) : 1;
+    localparam int AT = BIPOLAR != 0 || FORM == 1 ? 3 : 2;
+
+    // A block memory is slow to give its word, so that it is read a cycle early and its word has a register.
+    logic en;
+    logic [TW-1:0] tile, tile_d;
+    logic [PE*SIMD*WBITS-1:0] w;
+    lutra_delay #(.N(AT - (BLOCK != 0 ? 2 : 1)), .W(TW)) follow (.clk, .en, .in_data(tile), .out_data(tile_d));
+    lutra_rom #(.WIDTH(PE * SIMD * WBITS), .DEPTH(TILES), .BLOCK(BLOCK), .HELD(BLOCK), .FILE(WEIGHTS)) weights (
+        .clk, .en, .index(tile_d), .out_data(w));
+
+    logic unused_due;
+    lutra_matmul_core #(
+        .PE(PE), .SIMD(SIMD), .NF(NF), .SF(SF), .XBITS(XBITS), .XSIGNED(XSIGNED), .WBITS(WBITS), .WSIGNED(WSIGNED),
+        .BIPOLAR(BIPOLAR), .FORM(FORM), .SCALE(SCALE), .OBITS(OBITS), .BIASED(BIASED), .DEPTH(DEPTH), .AT(AT), .BIAS(BIAS)
+    ) core (
+        .clk, .rst, .in_data, .in_valid, .in_ready, .out_data, .out_valid, .out_ready,
+        .en, .tile, .due(unused_due), .w, .w_there(1'b1));
+endmodule
+
+// All but the weights: AT registers after its slot, those of `tile` come in `w`. `due` says that a slot waits for them
+// there; it moves on when `en` is high, which it is not before `w_there`.
+module lutra_matmul_core #(
+    parameter int PE = 1,
+    parameter int SIMD = 1,
+    parameter int NF = 1,
+    parameter int SF = 1,
+    parameter int XBITS = 1,
+    parameter int XSIGNED = 0,  // codes are two's complement
+    parameter int WBITS = 1,
+    parameter int WSIGNED = 0,
+    parameter int BIPOLAR = 0,  // weights are one bit, 0 and 1 for -1 and +1
+    parameter int FORM = 0,  // 0 by bit planes, 1 by selecting adders, 2 by multipliers, 3 two products in each
+    parameter int SCALE = 1,  // steps of y in a step of x
+    parameter int OBITS = 1,
+    parameter int BIASED = 0,
+    parameter int DEPTH = 3,  // registers from a slot to its dot product
+    parameter int AT = 2,
+    parameter BIAS = "",  // NF words of PE codes
+    parameter int TW = NF * SF > 1 ? $clog2(NF * SF) : 1
+) (
+    input  logic                  clk,
+    input  logic                  rst,
+    input  logic [SIMD*XBITS-1:0] in_data,
+    input  logic                  in_valid,
+    output logic                  in_ready,
+    output logic [PE*OBITS-1:0]   out_data,
+    output logic                  out_valid,
+    input  logic                  out_ready,
+    output logic                  en,
+    output logic [TW-1:0]         tile,
+    output logic                  due,
+    input  logic [PE*SIMD*WBITS-1:0] w,
+    input  logic                  w_there
+);
+    localparam int TILES = NF * SF;
     localparam int SW = SF > 1 ? $clog2(SF) : 1;
     localparam int D = DEPTH;
 
     // One slot a cycle.
-    logic en, slot, fresh, first, last;
-    logic [TW-1:0] tile;
+    logic slot, fresh, first, last;
     logic [SW-1:0] sf;
     assign in_ready = en && fresh;
     assign slot     = !fresh || in_valid;
@@ -71,13 +127,10 @@ module lutra_matmul #(
     lutra_replay #(.WIDTH(SIMD * XBITS), .NF(NF), .SF(SF), .SW(SW)) replay (
         .clk, .en, .write(fresh), .index(sf), .in_data(in_data), .out_data(x));
 
-    // A block memory is slow to give its word, so that it is read a cycle early and its word has a register.
-    localparam int AHEAD = (BIPOLAR != 0 || FORM == 1 ? 2 : 1) - (BLOCK != 0 ? 1 : 0);
-    logic [TW-1:0] tile_d;
-    logic [PE*SIMD*WBITS-1:0] w;
-    lutra_delay #(.N(AHEAD), .W(TW)) follow (.clk, .en, .in_data(tile), .out_data(tile_d));
-    lutra_rom #(.WIDTH(PE * SIMD * WBITS), .DEPTH(TILES), .BLOCK(BLOCK), .HELD(BLOCK), .FILE(WEIGHTS)) weights (
-        .clk, .en, .index(tile_d), .out_data(w));
+    // Without its weights nothing moves, and nothing leaves.
+    logic fed;
+    assign due = valid_d[AT-1];
+    assign fed = w_there || !due;
 
     logic [PE*OBITS-1:0] bias;
     generate
@@ -133,14 +186,16 @@ module lutra_matmul #(
 
     generate
         if (SF == 1) begin : g_slice
+            logic room;
             lutra_skid #(.WIDTH(PE * OBITS)) slice (
-                .clk, .rst, .in_data(result), .in_valid(last_d[D-1]), .in_ready(en),
+                .clk, .rst, .in_data(result), .in_valid(last_d[D-1] && fed), .in_ready(room),
                 .out_data, .out_valid, .out_ready);
+            assign en = room && fed;
         end else begin : g_register
-            assign en = !(last_d[D-1] && out_valid);
+            assign en = !(last_d[D-1] && out_valid) && fed;
             always_ff @(posedge clk) begin
                 if (en && last_d[D-1]) out_data <= result;
-                out_valid <= !rst && (out_valid ? !out_ready : last_d[D-1]);
+                out_valid <= !rst && (out_valid ? !out_ready : last_d[D-1] && fed);
             end
         end
     endgenerate

@@ -17,7 +17,7 @@ import numpy as np
 from lutra.errors import LutraError
 from lutra.hw.netlist import Block, Memory, Param, pack
 from lutra.ir import Array, Constant, Node, Range, Tensor
-from lutra.ops.base import Cost, Fold, Loop, Unit, check_fold, divisors
+from lutra.ops.base import STREAMED, Cost, Fold, Loop, Unit, check_fold, divisors
 from lutra.ops.cost import estimate
 from lutra.ops.matmul.adders import adders
 from lutra.ops.matmul.adders import found as solver_found
@@ -27,6 +27,7 @@ from lutra.ops.matmul.lanes import Lanes
 from lutra.ops.matmul.product import product
 from lutra.ops.matmul.unrolled import module
 from lutra.ops.rom import in_block, slice_bits
+from lutra.ops.weights import source
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -138,6 +139,8 @@ class MatMul(Unit):
         if fold.mul == "adders" and (x.range.step > 1 or (fold.pe, fold.simd) != self.weights.shape):
             raise LutraError(f"mul='adders' under {fold} for inputs in {x.range}",
                              hint="it needs all rows and columns at once, and integers of step 1")
+        if fold.mul == "adders" and fold.ram in STREAMED:
+            raise LutraError(f"ram={fold.ram!r} for a graph of adders", hint="its weights are its wires")
         return form(fold, self._lanes(fold, x.range))
 
     def multipliers(self, fold: Fold, x: Tensor) -> tuple[str, ...]:
@@ -154,27 +157,39 @@ class MatMul(Unit):
         return nf * sf * x.pixels
 
     def block(self, fold: Fold, x: Tensor) -> Block:
-        """`lutra_matmul`. Weight word nf * SF + sf: lane p * SIMD + q is weights[nf * PE + p, sf * SIMD + q], stored as
-        `_stored` says.
-        """
-        if self.form(fold, x) == "adders":
+        """`lutra_matmul`, or where its weights come as a stream `lutra_matmul_streamed`."""
+        name = self.form(fold, x)
+        if name == "adders":
             return self._unrolled(x)
         nf, sf = self.folded(fold, x)
         y, bias = self.infer(x).range, self.bias(x.range)
-        codes = self.coding.encode(self.weights.array).reshape(nf, fold.pe, sf, fold.simd)
-        words = self._stored(codes.transpose(0, 2, 1, 3)).reshape(nf * sf, fold.pe * fold.simd)
-        width = words.shape[1] * self.coding.bits
-        cut = slice_bits(nf * sf, width) if in_block(fold, nf * sf, width) else 0
-        memories = {"WEIGHTS": Memory(pack(words, self.coding.bits), width, cut)}
-        if bias.any():
-            memories["BIAS"] = Memory(pack(bias.reshape(nf, fold.pe), y.bits), fold.pe * y.bits)
         params: dict[str, Param] = {
             "PE": fold.pe, "SIMD": fold.simd, "NF": nf, "SF": sf, "XBITS": x.range.bits,
             "XSIGNED": int(x.range.signed), "WBITS": self.coding.bits, "WSIGNED": int(self.coding.signed),
             "BIPOLAR": int(self.coding.bipolar), "SCALE": x.range.step // y.step, "OBITS": y.bits,
-            "BIASED": int(bias.any()), "FORM": FORMS.index(self.form(fold, x)), "DEPTH": self._depth(fold, x),
-            "BLOCK": cut}
-        return Block("lutra_matmul", params, memories, (fold.simd * x.range.bits,), (fold.pe * y.bits,))
+            "BIASED": int(bias.any()), "FORM": FORMS.index(name), "DEPTH": self._depth(fold, x)}
+        memories = {"BIAS": Memory(pack(bias.reshape(nf, fold.pe), y.bits), fold.pe * y.bits)} if bias.any() else {}
+        taken, given = fold.simd * x.range.bits, (fold.pe * y.bits,)
+        weights = self.memory(fold, x)
+        if fold.ram in STREAMED:
+            return Block("lutra_matmul_streamed", params, memories, (taken, weights.width), given)
+        params["BLOCK"] = weights.cut
+        return Block("lutra_matmul", params, {"WEIGHTS": weights, **memories}, (taken,), given)
+
+    def feeder(self, fold: Fold, x: Tensor) -> Block | None:
+        """The memory of weights that are streamed."""
+        return source(self.memory(fold, x)) if fold.ram in STREAMED else None
+
+    def memory(self, fold: Fold, x: Tensor) -> Memory:
+        """The weights. Word nf * SF + sf: lane p * SIMD + q is weights[nf * PE + p, sf * SIMD + q], stored as `_stored`
+        says.
+        """
+        nf, sf = self.folded(fold, x)
+        codes = self.coding.encode(self.weights.array).reshape(nf, fold.pe, sf, fold.simd)
+        words = self._stored(codes.transpose(0, 2, 1, 3)).reshape(nf * sf, fold.pe * fold.simd)
+        width = words.shape[1] * self.coding.bits
+        cut = slice_bits(nf * sf, width) if in_block(fold, nf * sf, width) else 0
+        return Memory(pack(words, self.coding.bits), width, cut)
 
     def _unrolled(self, x: Tensor) -> Block:
         y, (rows, columns) = self.infer(x).range, self.weights.shape
