@@ -88,12 +88,12 @@ def phases(model: Path, fps: float, folder: Path) -> dict[str, Any]:
     build = phase("import", lambda: import_module("lutra.build"))  # part of what a user waits for
     from lutra.front import load
     from lutra.hw.verilog import sources
-    from lutra.plan import goals
+    from lutra.plan import fitting
     from lutra.plan.assemble import assemble
     from lutra.plan.devices import device
 
-    depths = goals.stream_depths
-    goals.stream_depths = lambda *given: phase(STREAMS, lambda: depths(*given))
+    depths = fitting.stream_depths
+    fitting.stream_depths = lambda *given: phase(STREAMS, lambda: depths(*given))
     target = device(DEVICE)
     loaded = phase("read", lambda: load(model))
     lowered = phase("lower", lambda: build.lower(loaded.graph, {}, target.family))

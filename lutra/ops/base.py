@@ -7,11 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from lutra.errors import LutraError
 from lutra.hw.netlist import Block
 from lutra.ir import Array, Node, Op, Tensor
+from lutra.ops.events import events
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -110,17 +109,8 @@ class Unit(Hardware):
         one for each word of a whole number of frames, non-decreasing). release: the earliest cycle at which each output
         word may be there; by default the output never stalls.
         """
-        loop = self.loop(fold, x)
-        words = int(loop.reads[-1])
-        frames = len(arrivals) // words
-        reads = np.concatenate([loop.reads + words * f for f in range(frames)])
-        fresh = np.diff(reads, prepend=0) > 0
-        known = np.where(fresh, arrivals[np.maximum(reads - 1, 0)], 0)
-        writes = np.concatenate([loop.writes + loop.slots * f for f in range(frames)])
-        if release is not None:
-            known[writes] = np.maximum(known[writes], release - loop.latency)
-        start = one_a_cycle(known)
-        return start[fresh], start[writes] + loop.latency
+        (taken,), there = events(self.loop(fold, x)).times((arrivals,), release)
+        return taken, there
 
     def kernel(self, x: Tensor) -> Callable[[Array], Array]:
         """A fast, exact form of `evaluate` for values of x's range, in any numeric type that holds them."""
@@ -157,29 +147,11 @@ class Join(Hardware):
     def times(self, fold: Fold, xs: tuple[Tensor, ...], arrivals: tuple[Array, ...], release: Array | None = None,
               ) -> tuple[tuple[Array, ...], Array]:
         """When each word of each input is taken and each output word is there; see `Unit.times`."""
-        loop = self.loop(fold, xs)
-        frames = len(arrivals[0]) // int(loop.reads[0, -1])
-        reads = [np.concatenate([r + int(r[-1]) * f for f in range(frames)]) for r in loop.reads]
-        fresh = [np.diff(r, prepend=0) > 0 for r in reads]
-        known = np.zeros(loop.slots * frames, np.int64)
-        for r, first, came in zip(reads, fresh, arrivals, strict=True):
-            known = np.maximum(known, np.where(first, came[np.maximum(r - 1, 0)], 0))
-        writes = np.concatenate([loop.writes + loop.slots * f for f in range(frames)])
-        if release is not None:
-            known[writes] = np.maximum(known[writes], release - loop.latency)
-        start = one_a_cycle(known)
-        return tuple(start[f] for f in fresh), start[writes] + loop.latency
+        return events(self.loop(fold, xs)).times(arrivals, release)
 
     def kernel(self, xs: tuple[Tensor, ...]) -> Callable[..., Array]:
         """A fast, exact form of `evaluate` for values of the ranges of xs, in any numeric type that holds them."""
         return self.evaluate
-
-
-def one_a_cycle(earliest: Array) -> Array:
-    """When slots run that come one after the other, none before its `earliest` (last axis)."""
-    slot = np.arange(earliest.shape[-1])
-    times: Array = slot + np.maximum.accumulate(earliest - slot, axis=-1)
-    return times
 
 
 def divisors(n: int) -> tuple[int, ...]:

@@ -11,7 +11,8 @@ import numpy as np
 
 from lutra.errors import LutraError
 from lutra.ir import Array, Range, Tensor
-from lutra.ops.base import Fold, Join, Loop, Unit, check_fold, divisors, one_a_cycle
+from lutra.ops.base import Fold, Join, Loop, Unit, check_fold, divisors
+from lutra.ops.events import one_a_cycle
 
 
 class Elementwise(Unit):

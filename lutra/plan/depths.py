@@ -20,6 +20,7 @@ from lutra.plan.late import demanded
 from lutra.plan.names import Sink
 from lutra.plan.pipeline import SMALLEST, Path, Pipeline, connect
 from lutra.plan.schedule import Times, flow
+from lutra.plan.stages import Stage
 
 PASSES = 16  # of choosing depths, within which none grows any more
 
@@ -30,16 +31,25 @@ def stream_depths(graph: Graph, folds: Mapping[Node, Fold], interval: int | None
     A stream that is not named needs no FIFO.
     """
     depths: dict[Sink, int] = {}
+    known: dict[Stage, Stage] = {}
+    delays: dict[str, int] | None = None
     for _ in range(PASSES):
-        pipe = connect(graph, folds, depths)
+        pipe = connect(graph, folds, depths, known)
         every = interval or max(s.cycles for s in pipe.stages)
-        found = _most(depths, waiting(pipe, every))
+        found = depths
+        if delays != (delays := _delays(pipe)):  # else every stage runs as in the pass before
+            found = _most(depths, waiting(pipe, every))
         if found == depths:
             found = _most(depths, demanded(pipe, depths))
         if found == depths:
             return depths
         depths = found
     raise AssertionError("stream depths do not come to rest")
+
+
+def _delays(pipe: Pipeline) -> dict[str, int]:
+    """The delay of each FIFO, by its name: all of their depths that a schedule with unbounded streams depends on."""
+    return {s.name: s.unit.latency(s.fold, s.xs[0]) for s in pipe.stages if isinstance(s.unit, Fifo)}
 
 
 def _most(a: Mapping[Sink, int], b: Mapping[Sink, int]) -> dict[Sink, int]:
@@ -97,6 +107,8 @@ def _room(steps: list[tuple[Array, Array]], fifo: int | None, interval: int) -> 
 
 def _unhurried(there: Array, taken: Array, interval: int) -> bool:
     """Whether each word is taken as it comes, or before the next result stands behind the output register."""
+    if taken is there:
+        return True
     after = np.append(there[1:], there[0] + interval)
     return bool(((taken == there) | (taken <= after - 2)).all())
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
 from lutra.errors import LutraError
-from lutra.ir import Array, Graph, Node
-from lutra.ops.base import Cost, Fold
-from lutra.plan.candidates import RESOURCES, Network, network, vector
-from lutra.plan.depths import stream_depths
+from lutra.ir import Array, Graph
+from lutra.plan.candidates import RESOURCES, network, vector
 from lutra.plan.devices import Device
+from lutra.plan.fitting import Fitting, fastest_within
 from lutra.plan.plan import Plan
 from lutra.plan.search import Choice
 from lutra.plan.solve import cheapest, within
@@ -26,21 +25,21 @@ def for_fps(graph: Graph, device: Device, clock_mhz: float, fps: float) -> Plan:
     """The cheapest plan with at least `fps` frames a second that fits the whole device.
 
     Cheapest by the sum of the shares of LUTs, memories and multipliers (flip-flops a tenth), converters priced, FIFOs
-    not: their depths depend on the whole. Exact where it fits; see `solve.within` for where a resource runs short.
-    LutraError where no fold is that fast, or none that fast fits: it names the greatest frame rate that does.
+    not: their depths depend on the whole. Exact where it fits; see `solve.within` for where a resource runs short, and
+    `Fitting` for where FIFOs push it over. LutraError where no fold is that fast, or none that fast fits: it names the
+    greatest frame rate that does.
     """
     if not 0 < fps < float("inf"):
         raise LutraError(f"a rate of {fps} frames a second", hint="give a positive number")
-    choices = network(graph, device.family)
+    fitting = Fitting(graph, device, clock_mhz, network(graph, device.family), prices(device), _capacity(device))
     interval = int(clock_mhz * 1e6 / fps * (1 + 1e-12))  # a rate that was computed from a whole interval gives it back
-    best = cheapest(choices, interval, prices(device))
+    best = cheapest(fitting.choices, interval, fitting.price)
     if best is None:
-        raise _too_fast(graph, device, choices, clock_mhz, fps, interval)
-    found = within(choices, interval, prices(device), _capacity(device)) or best
-    plan = _plan_of(graph, device, clock_mhz, choices, found)
-    if max(plan.share.values()) > 1:
-        raise _too_small(plan.cost, device, WHOLE, f"{fps:g} frames/s", _what_fits(graph, device, clock_mhz))
-    return plan
+        raise _too_fast(fitting, fps, interval)
+    plan, found = fitting.plan(lambda room: within(fitting.choices, interval, fitting.price, room))
+    if plan is not None:
+        return plan
+    raise _too_small(_needed(best, found), device, WHOLE, f"{fps:g} frames/s", _what_fits(fitting, found))
 
 
 def for_budget(graph: Graph, device: Device, clock_mhz: float, budget: float | Mapping[str, float] = BUDGET) -> Plan:
@@ -48,52 +47,34 @@ def for_budget(graph: Graph, device: Device, clock_mhz: float, budget: float | M
 
     budget: a share of each of the device's resources, or shares by "lut", "ff", "bram", "dsp" (1 for one that is not
     named). The greatest rate is found by bisection over all intervals that exist, as what fits at one fits at every
-    longer one. What FIFOs cost is known only for whole plans: where they push a plan over, longer intervals are
-    searched. LutraError where nothing fits.
+    longer one; where FIFOs push the plan over, see `Fitting`. LutraError where nothing fits.
     """
     share = _shares(budget)
     choices = network(graph, device.family)
-    room = _capacity(device) * share
-
-    def fitting(index: int) -> Plan | None:
-        found = within(choices, int(choices.intervals[index]), prices(device), room)
-        plan = _plan_of(graph, device, clock_mhz, choices, found) if found else None
-        return plan if plan and (np.array(vector(plan.cost)) <= room).all() else None
-
-    plan = _first(fitting, _fastest_within(choices, prices(device), room)[0], len(choices.intervals))
+    fitting = Fitting(graph, device, clock_mhz, choices, prices(device), _capacity(device) * share)
+    plan, found = fitting.plan(fitting.fastest)
     if plan is not None:
         return plan
-    smallest = cheapest(choices, int(choices.intervals[-1]), prices(device))
+    smallest = cheapest(choices, int(choices.intervals[-1]), fitting.price)
     assert smallest is not None
-    need = _plan_of(graph, device, clock_mhz, choices, smallest).cost
-    raise _too_small(need, device, share, "the smallest fold of this model", "choose a larger device or budget")
+    raise _too_small(_needed(smallest, found), device, share, "the smallest fold of this model",
+                     "choose a larger device or budget")
 
 
-def _first(fitting: Callable[[int], Plan | None], start: int, stop: int) -> Plan | None:
-    """The plan of the first index from `start` on that fits: by steps that double, then by bisection between."""
-    low, step, found = start - 1, 1, None
-    high = start
-    while high < stop and (found := fitting(high)) is None:
-        low, high, step = high, min(high + step, stop - 1) if high < stop - 1 else stop, 2 * step
-    while found is not None and high - low > 1:
-        middle = (low + high) // 2
-        plan = fitting(middle)
-        low, high, found = (middle, high, found) if plan is None else (low, middle, plan)
-    return found
+def _needed(best: Choice, found: Plan | None) -> Array:
+    """What is needed: what the cheapest choice costs or, if one fits, the plan that its FIFOs pushed over."""
+    return best.cost if found is None else np.array(vector(found.cost))
 
 
-def _what_fits(graph: Graph, device: Device, clock_mhz: float) -> str:
-    try:
-        plan = for_budget(graph, device, clock_mhz, 1.0)
-    except LutraError:
+def _what_fits(fitting: Fitting, found: Plan | None) -> str:
+    """A hint: the greatest rate that fits, and how. found: a plan whose FIFOs pushed it over, so that it need not be
+    found again.
+    """
+    plan, _ = fitting.plan(fitting.fastest, found)
+    if plan is None:
         return "no fold of this model fits; choose a larger device"
     folds = ", ".join(f"{plan.names[n]} {f}" for n, f in plan.folds.items() if n.op.kind == "matmul")
     return f"{plan.fps:.6g} frames/s fit" + (f", with {folds}" if folds else "")
-
-
-def planned(graph: Graph, device: Device, clock_mhz: float, folds: Mapping[Node, Fold]) -> Plan:
-    """The plan of these folds, with the stream depths that they need."""
-    return Plan(graph, device, clock_mhz, folds, stream_depths(graph, folds))
 
 
 def prices(device: Device) -> Array:
@@ -115,42 +96,21 @@ def _shares(budget: float | Mapping[str, float]) -> Array:
     return np.array([named.get(r, 1.0) for r in RESOURCES])
 
 
-def _fastest_within(choices: Network, price: Array, room: Array) -> tuple[int, Choice | None]:
-    """The shortest interval at which a choice fits, by its index, and the cheapest such choice."""
-    found: Choice | None = None
-    low, high = 0, len(choices.intervals)
-    while low < high:
-        middle = (low + high) // 2
-        choice = within(choices, int(choices.intervals[middle]), price, room)
-        if choice:
-            found, high = choice, middle
-        else:
-            low = middle + 1
-    return low, found
-
-
-def _plan_of(graph: Graph, device: Device, clock_mhz: float, choices: Network, choice: Choice) -> Plan:
-    layers = zip(choices.nodes, choices.layers, choice.picks, strict=True)
-    return planned(graph, device, clock_mhz, {n: layer.folds[p] for n, layer, p in layers})
-
-
-def _too_fast(
-    graph: Graph, device: Device, choices: Network, clock_mhz: float, fps: float, interval: int
-) -> LutraError:
-    _, fastest = _fastest_within(choices, prices(device), np.full(len(RESOURCES), np.inf))
+def _too_fast(fitting: Fitting, fps: float, interval: int) -> LutraError:
+    _, fastest = fastest_within(fitting.choices, fitting.price, np.full(len(RESOURCES), np.inf))
     assert fastest is not None
-    plan = _plan_of(graph, device, clock_mhz, choices, fastest)
-    wanted = f"{fps:g} frames/s at {clock_mhz:g} MHz leave {interval} cycles a frame"
+    plan = Plan(fitting.graph, fitting.device, fitting.clock_mhz, fitting.folds(fastest), {})  # FIFOs keep the interval
+    wanted = f"{fps:g} frames/s at {fitting.clock_mhz:g} MHz leave {interval} cycles a frame"
     slow = f"{plan.bottleneck.name} takes {plan.interval} however it is folded"
     most = f"at most {plan.fps:.6g} frames/s at this clock"
     return LutraError(f"{wanted}, and {slow}", plan.bottleneck.node.loc, most)
 
 
-def _too_small(need: Cost, device: Device, share: Array, what: str, hint: str) -> LutraError:
+def _too_small(need: Array, device: Device, share: Array, what: str, hint: str) -> LutraError:
     """How much is missing of each resource that is short."""
     have = _capacity(device) * share
     short = [
         f"{n:.0f} {r.upper()} where {h:.0f} are allowed ({n - h:.0f} too many)"
-        for r, n, h in zip(RESOURCES, vector(need), have, strict=True) if n > h
+        for r, n, h in zip(RESOURCES, need, have, strict=True) if n > h
     ]
     return LutraError(f"{device.name} is too small for {what}: it needs {', '.join(short)}", hint=hint)

@@ -14,7 +14,8 @@ from lutra.ir import Graph, Node
 from lutra.ops.base import Fold
 from lutra.plan.candidates import RAMS, layer
 from lutra.plan.devices import Device
-from lutra.plan.goals import planned, prices
+from lutra.plan.fitting import planned
+from lutra.plan.goals import prices
 from lutra.plan.names import layer_names, pipeline
 from lutra.plan.plan import Plan
 from lutra.plan.stages import folds_of, placed

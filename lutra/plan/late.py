@@ -15,12 +15,13 @@ from typing import NamedTuple
 import numpy as np
 
 from lutra.ir import Array
+from lutra.ops.events import NEVER
 from lutra.ops.fifo.op import Fifo
 from lutra.ops.fork.op import Fork
 from lutra.ops.width.op import Width
 from lutra.plan.names import Sink
 from lutra.plan.pipeline import SMALLEST, Pipeline
-from lutra.plan.schedule import NEVER, at_once, flow
+from lutra.plan.schedule import at_once, flow
 
 PIPELINE = 16  # cycles from a unit's slot to its result, or more
 
@@ -65,6 +66,8 @@ class _Late:
         self.depths: dict[Sink, int] = {}
         self.taken: dict[int, tuple[Array, ...]] = {}  # when each stage takes the words of its inputs
         self.spread: dict[int, _Spread] = {}  # of each fork
+        self.tried: dict[tuple[Sink, int], _Span | None] = {}  # while the depths behind a stage are chosen
+        self.last: tuple[int, Array, tuple[tuple[Array, ...], Array]] | None = None  # a stage's run, often asked twice
         self.end = max(int(soon[f.stage].there[-1]) for f in pipe.outputs if f.stage is not None)
         self.behind: dict[int, list[Sink]] = {}
         for sink, path in pipe.paths.items():
@@ -97,9 +100,10 @@ class _Late:
         """Choose the least depths of the streams behind a stage with which its words are there in time for all of them,
         and not after `limit`.
         """
+        self.tried = {}
         depths = {sink: self.least.get(sink, 0) for sink in self.behind[k]}
         while True:
-            spans = {sink: self._span(k, sink, depth) for sink, depth in depths.items()}
+            spans = {sink: self._spanned(k, sink, depth) for sink, depth in depths.items()}
             deadlines = [span.deadline for span in spans.values() if span] + ([] if limit is None else [limit])
             deadline = np.minimum.reduce(deadlines) if deadlines else None
             grown = {sink: self._deepen(k, sink, depth, deadline) for sink, depth in depths.items()}
@@ -107,7 +111,8 @@ class _Late:
                 break
             depths = grown
         self.depths |= depths
-        release = np.maximum.reduce([span.release for span in spans.values() if span])
+        first, *others = [span.release for span in spans.values() if span]
+        release = np.maximum.reduce([first, *others]) if others else first
         self.taken[k], there = self._run(k, release)
         if isinstance(self.pipe.stages[k].unit, Fork):
             self.spread[k] = _Spread(release, there)
@@ -116,7 +121,7 @@ class _Late:
         """The least depth of one stream, from `depth` on, with which the stage's words are there in time."""
 
         def stands(depth: int) -> bool:
-            span = self._span(k, sink, depth)
+            span = self._spanned(k, sink, depth)
             if span is None:
                 return False
             _, there = self._run(k, span.release)
@@ -132,6 +137,12 @@ class _Late:
             low, high = (low, middle) if stands(middle) else (middle, high)
         return high
 
+    def _spanned(self, k: int, sink: Sink, depth: int) -> _Span | None:
+        """`_span`, worked out once while the depths behind a stage are chosen."""
+        if (sink, depth) not in self.tried:
+            self.tried[sink, depth] = self._span(k, sink, depth)
+        return self.tried[sink, depth]
+
     def _span(self, k: int, sink: Sink, depth: int) -> _Span | None:
         """What a stream with a FIFO of this depth asks of the stage that fills it; None where its width converter then
         is too late.
@@ -145,7 +156,7 @@ class _Late:
         for at in path.between:
             unit, fold, xs = self.pipe.stages[at].unit, self.pipe.stages[at].fold, self.pipe.stages[at].xs
             if isinstance(unit, Fifo):
-                delay = unit.loop(fold, xs[0]).latency
+                delay = unit.latency(fold, xs[0])
             else:
                 width = at
         if width is None:
@@ -165,6 +176,11 @@ class _Late:
         return _Span(_before(wanted, room or 1) + gap, wanted - delay)
 
     def _run(self, k: int, release: Array) -> tuple[tuple[Array, ...], Array]:
+        if self.last is None or self.last[0] != k or self.last[1] is not release:
+            self.last = k, release, self._held(k, release)
+        return self.last[2]
+
+    def _held(self, k: int, release: Array) -> tuple[tuple[Array, ...], Array]:
         taken, there = self.pipe.stages[k].times(self.soon[k].came, release)
         piped = not isinstance(self.pipe.stages[k].unit, Width | Fork)
         return taken, _kept(self.soon[k].there, there) if piped else there

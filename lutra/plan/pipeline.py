@@ -67,14 +67,17 @@ class Pipeline:
         return self.stages[feed.stage]
 
 
-def connect(graph: Graph, folds: Mapping[Node, Fold], depths: Mapping[Sink, int]) -> Pipeline:
+def connect(
+    graph: Graph, folds: Mapping[Node, Fold], depths: Mapping[Sink, int], known: dict[Stage, Stage] | None = None
+) -> Pipeline:
     """The pipeline of an integer graph: each unit and join; behind what several read, a fork; in each stream a FIFO
     where its depth is not 0 and a width converter where the reader's lanes differ. What `depths` lacks is 0.
 
     An input has the lanes of its reader; where several read it, those of its own fold or else of the widest. Where
-    only outputs read it, there is one.
+    only outputs read it, there is one. known: stages of other pipelines of this graph, whose schedules are worked out
+    already; they are used again, and new ones join them.
     """
-    builder = _Builder(graph, folds, depths)
+    builder = _Builder(graph, folds, depths, {} if known is None else known)
     for node, readers in sinks(graph).items():
         builder.place(node, readers)
     outputs = tuple(builder.ready[Sink(None, k)] for k in range(len(graph.outputs)))
@@ -90,8 +93,10 @@ def alone(stage: Stage) -> Pipeline:
 class _Builder:
     """A pipeline as it grows. ready: what fills the stream of each sink, converted and buffered."""
 
-    def __init__(self, graph: Graph, folds: Mapping[Node, Fold], depths: Mapping[Sink, int]) -> None:
-        self.graph, self.folds, self.depths = graph, folds, depths
+    def __init__(
+        self, graph: Graph, folds: Mapping[Node, Fold], depths: Mapping[Sink, int], known: dict[Stage, Stage]
+    ) -> None:
+        self.graph, self.folds, self.depths, self.known = graph, folds, depths, known
         names = layer_names(graph)
         self.placed = {n: placed(names[n], n, folds[n]) for n in hardware(graph)}
         self.names = stream_names(graph)
@@ -142,7 +147,7 @@ class _Builder:
         self.paths[sink] = Path(source, tuple(range(first, len(self.stages))), None)
 
     def _add(self, stage: Stage, *feeds: Feed) -> Feed:
-        self.stages.append(stage)
+        self.stages.append(self.known.setdefault(stage, stage))
         self.feeds.append(feeds)
         return Feed(len(self.stages) - 1, 0)
 

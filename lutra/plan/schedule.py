@@ -12,11 +12,9 @@ from typing import NamedTuple
 import numpy as np
 
 from lutra.ir import Array
-from lutra.ops.base import Loop
 from lutra.plan.pipeline import Feed, Pipeline
 from lutra.plan.stages import Stage
 
-NEVER = -(2**62)  # before every cycle
 SETTLING = 32  # frames within which every stage repeats its schedule
 
 
@@ -68,9 +66,8 @@ def steady(
     arrivals: of the words of one frame of each input. release: see `Unit.times`, of one frame.
     """
     assert stage.cycles <= interval, (stage.name, stage.cycles, interval)
-    loop = stage.loop
-    if loop is not None and release is None:
-        return _repeated(loop, arrivals, interval)
+    if stage.events is not None and release is None:
+        return stage.events.steady(arrivals, interval)
     frames = 3
     while frames <= SETTLING:
         start = interval * np.arange(frames)[:, None]
@@ -81,17 +78,3 @@ def steady(
             return tuple(e[-1] for e in ends[:-1]), ends[-1][-1]
         frames *= 2
     raise AssertionError(f"{stage.name} does not settle in {SETTLING} frames")
-
-
-def _repeated(loop: Loop, arrivals: tuple[Array, ...], interval: int) -> tuple[tuple[Array, ...], Array]:
-    """The steady state of a flat loop: how far its slots lag behind a slot a cycle is a running maximum, and a frame
-    begins with the lag of the one before, less the cycles that are left between them.
-    """
-    slot = np.arange(loop.slots)
-    fresh = [np.flatnonzero(np.diff(reads, prepend=0)) for reads in np.atleast_2d(loop.reads)]
-    lag = np.full(loop.slots, NEVER)
-    for slots, came in zip(fresh, arrivals, strict=True):
-        lag[slots] = np.maximum(lag[slots], came - slots)
-    np.maximum.accumulate(lag, out=lag)
-    start = slot + np.maximum(lag, lag[-1] - (interval - loop.slots))
-    return tuple(start[slots] for slots in fresh), start[loop.writes] + loop.latency

@@ -46,6 +46,8 @@ def within(net: Network, interval: int, prices: Array, limits: Array) -> Choice 
     first = cheapest(net, interval, prices)
     if first is None or first.fits(limits):
         return first
+    if (limits < 0).any():
+        return None
     scale = 1 / np.maximum(limits, 1e-9)
     duals = np.full(len(limits), 1 / len(limits))
     best_duals, best_bound = duals, float("-inf")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from lutra.hw.netlist import Block
 from lutra.ir import Array, Node, Tensor
-from lutra.ops.base import Cost, Fold, Join, Loop, Unit
+from lutra.ops.base import Cost, Fold, Join, Unit
+from lutra.ops.events import Events, events
 from lutra.ops.fork.op import Fork
 
 
@@ -52,12 +54,12 @@ class Stage:
             return self.unit.cycles(self.fold, self.xs)
         return self.unit.cycles(self.fold, self.xs[0])
 
-    @property
-    def loop(self) -> Loop | None:
+    @cached_property
+    def events(self) -> Events | None:
         """Its schedule where that is one flat loop and nothing else, as most are."""
         if isinstance(self.unit, Join):
-            return self.unit.loop(self.fold, self.xs) if type(self.unit).times is Join.times else None
-        return self.unit.loop(self.fold, self.xs[0]) if type(self.unit).times is Unit.times else None
+            return events(self.unit.loop(self.fold, self.xs)) if type(self.unit).times is Join.times else None
+        return events(self.unit.loop(self.fold, self.xs[0])) if type(self.unit).times is Unit.times else None
 
     @property
     def block(self) -> Block:
@@ -79,6 +81,8 @@ class Stage:
 
     def times(self, arrivals: tuple[Array, ...], release: Array | None = None) -> tuple[tuple[Array, ...], Array]:
         """When it takes each word of each input and each output word is there; see `Unit.times`."""
+        if self.events is not None:
+            return self.events.times(arrivals, release)
         if isinstance(self.unit, Join):
             return self.unit.times(self.fold, self.xs, arrivals, release)
         taken, there = self.unit.times(self.fold, self.xs[0], arrivals[0], release)

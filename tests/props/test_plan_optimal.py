@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from lutra.ops.base import Fold
 from lutra.plan.candidates import RESOURCES, Joint, Layer, Network
-from lutra.plan.goals import _fastest_within
+from lutra.plan.fitting import fastest_within
 from lutra.plan.search import measure
 from lutra.plan.solve import cheapest, within
 
@@ -87,7 +87,7 @@ def test_within_finds_a_choice_exactly_where_one_fits(net, interval, limits):
 def test_bisection_finds_the_shortest_interval_that_fits(net, limits):
     limits = np.array(limits, dtype=float)
     fitting = [cycles for cycles, c in every(net) if c.fits(limits)]
-    index, found = _fastest_within(net, PRICES, limits)
+    index, found = fastest_within(net, PRICES, limits)
     assert (found is None) == (not fitting)
     if found is not None:
         assert interval_of(net, found.picks) == net.intervals[index] == min(fitting)

@@ -16,7 +16,7 @@ from lutra.ops.threshold.op import Threshold
 from lutra.ops.window.op import Window
 from lutra.plan.assemble import netlist
 from lutra.plan.devices import device
-from lutra.plan.goals import planned
+from lutra.plan.fitting import planned
 from lutra.plan.names import pipeline, sinks
 from lutra.plan.pipeline import connect
 from lutra.plan.plan import Plan

@@ -13,8 +13,8 @@ from lutra.ops.threshold.op import Threshold
 from lutra.ops.window.op import Window
 from lutra.plan.assemble import assemble
 from lutra.plan.devices import device
+from lutra.plan.fitting import planned
 from lutra.plan.folding import for_fps
-from lutra.plan.goals import planned
 from lutra.plan.names import pipeline
 from lutra.sim.rtl import RtlModel, Stimulus, to_words
 from lutra.tools.cache import Cache

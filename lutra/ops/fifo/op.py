@@ -53,8 +53,11 @@ class Fifo(Unit):
     def loop(self, fold: Fold, x: Tensor) -> Loop:
         """A word in and out a slot; with depth 1 the slot after it is lost."""
         slots, each = self.cycles(fold, x), 2 if self.depth == 1 else 1
-        latency = 1 if self.depth <= 2 else 3 if self.in_block(fold, x) else 2
-        return Loop(slots, np.arange(slots) // each + 1, np.arange(0, slots, each), latency)
+        return Loop(slots, np.arange(slots) // each + 1, np.arange(0, slots, each), self.latency(fold, x))
+
+    def latency(self, fold: Fold, x: Tensor) -> int:
+        """Cycles that a word takes through it when it is empty."""
+        return 1 if self.depth <= 2 else 3 if self.in_block(fold, x) else 2
 
     def cycles(self, fold: Fold, x: Tensor) -> int:
         """One a word; two for depth 1."""

@@ -11,8 +11,9 @@ import numpy as np
 from lutra.errors import LutraError
 from lutra.hw.netlist import Block, Param
 from lutra.ir import Array, Node, Range, Tensor
-from lutra.ops.base import Cost, Fold, Loop, Unit, check_fold, divisors, one_a_cycle
+from lutra.ops.base import Cost, Fold, Loop, Unit, check_fold, divisors
 from lutra.ops.cost import estimate
+from lutra.ops.events import one_a_cycle
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy

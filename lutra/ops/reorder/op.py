@@ -11,8 +11,9 @@ import numpy as np
 from lutra.errors import LutraError
 from lutra.hw.netlist import Block, Memory, Param, pack
 from lutra.ir import Array, Constant, Node, Tensor
-from lutra.ops.base import Cost, Fold, Loop, Unit, divisors, one_a_cycle
+from lutra.ops.base import Cost, Fold, Loop, Unit, divisors
 from lutra.ops.cost import estimate
+from lutra.ops.events import one_a_cycle
 from lutra.ops.reorder.radix import MOST, digits, distances
 from lutra.ops.rom import blocks, in_block, lut_bits, lut_ram, sliced
 

@@ -13,8 +13,9 @@ import numpy as np
 from lutra.errors import LutraError
 from lutra.hw.netlist import Block, Param
 from lutra.ir import Array, Node, Tensor
-from lutra.ops.base import Cost, Fold, Loop, Unit, check_fold, divisors, one_a_cycle
+from lutra.ops.base import Cost, Fold, Loop, Unit, check_fold, divisors
 from lutra.ops.cost import estimate
+from lutra.ops.events import one_a_cycle
 from lutra.ops.rom import in_block, lut_ram, sliced
 from lutra.ops.window.schedule import Rows, fitted
 

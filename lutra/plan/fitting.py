@@ -1,0 +1,90 @@
+"""Whole plans within limits: folds chosen by the solver, and the FIFOs that they need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from lutra.ir import Array, Graph, Node
+from lutra.ops.base import Cost, Fold
+from lutra.ops.fifo.op import Fifo
+from lutra.plan.candidates import Network, vector
+from lutra.plan.depths import stream_depths
+from lutra.plan.devices import Device
+from lutra.plan.plan import Plan
+from lutra.plan.search import Choice
+from lutra.plan.solve import within
+
+WHOLE_PLANS = 3  # made until one fits: in a large network the streams of each take many seconds
+
+
+@dataclass(frozen=True, eq=False)
+class Fitting:
+    """Plans of a graph within `limits` (of each resource), the cheapest by `price`.
+
+    What FIFOs cost is known only for whole plans. Where they push one over the limits, folds are chosen again within
+    what the FIFOs of the plans so far leave. So choices that do not fit without any FIFO are refused at once, and what
+    no such choice fits is refused though, rarely, one with fewer FIFOs might.
+    """
+
+    graph: Graph
+    device: Device
+    clock_mhz: float
+    choices: Network
+    price: Array
+    limits: Array
+
+    def plan(
+        self, pick: Callable[[Array], Choice | None], over: Plan | None = None
+    ) -> tuple[Plan | None, Plan | None]:
+        """A plan within the limits, or None; and the last one that was over them, if any. pick: chooses folds within
+        limits; over: a plan that is over them already.
+        """
+        fifos = np.zeros(len(self.limits)) if over is None else self._fifos(over)
+        for _ in range(WHOLE_PLANS):
+            choice = pick(self.limits - fifos)
+            if choice is None:
+                break
+            plan = planned(self.graph, self.device, self.clock_mhz, self.folds(choice))
+            if (np.array(vector(plan.cost)) <= self.limits).all():
+                return plan, over
+            over, fifos = plan, np.maximum(fifos, self._fifos(plan))
+        return None, over
+
+    def fastest(self, limits: Array) -> Choice | None:
+        """The cheapest of the fastest choices within limits."""
+        return fastest_within(self.choices, self.price, limits)[1]
+
+    def folds(self, choice: Choice) -> dict[Node, Fold]:
+        """The folds of a choice."""
+        layers = zip(self.choices.nodes, self.choices.layers, choice.picks, strict=True)
+        return {n: layer.folds[p] for n, layer, p in layers}
+
+    def _fifos(self, plan: Plan) -> Array:
+        """What the FIFOs of a plan cost."""
+        return np.array(vector(sum((plan.costs[s.name] for s in plan.stages if isinstance(s.unit, Fifo)), Cost())))
+
+
+def planned(graph: Graph, device: Device, clock_mhz: float, folds: Mapping[Node, Fold]) -> Plan:
+    """The plan of these folds, with the stream depths that they need."""
+    return Plan(graph, device, clock_mhz, folds, stream_depths(graph, folds))
+
+
+def fastest_within(choices: Network, price: Array, limits: Array) -> tuple[int, Choice | None]:
+    """The shortest interval at which a choice fits, by its index, and the cheapest such choice: by bisection, as what
+    fits at one interval fits at every longer one.
+    """
+    found = within(choices, int(choices.intervals[-1]), price, limits)
+    low, high = 0, len(choices.intervals) - 1
+    if found is None:
+        return high + 1, None
+    while low < high:
+        middle = (low + high) // 2
+        choice = within(choices, int(choices.intervals[middle]), price, limits)
+        if choice:
+            found, high = choice, middle
+        else:
+            low = middle + 1
+    return low, found
