@@ -24,8 +24,8 @@ FAULTS: dict[str, list[tuple[str, str, str]]] = {
     "Add": [
         ("add.sv", ": a + b;", ": a - b;"),
         ("add.sv", "b - a : (LESS1", "a - b : (LESS1"),
-        ("add.sv", ".out_ready(en && wait1)", ".out_ready(en)"),  # goes on without its partner
-        ("add.sv", "assign pair = wait0 && wait1;", "assign pair = wait0;"),
+        ("join.sv", ".out_ready(out_ready && wait1)", ".out_ready(out_ready)"),  # goes on without its partner
+        ("join.sv", "assign out_valid = wait0 && wait1;", "assign out_valid = wait0;"),
         ("add.sv", "assign en        = !out_valid || out_ready;", "assign en        = 1'b1;"),  # a stall dropped
         ("add.sv", "nf == NW'(NF - 1)", "nf == NW'(NF - 2)"),
         ("add.sv", ".N(R + 1), .W(NW)", ".N(R), .W(NW)"),
@@ -63,21 +63,21 @@ FAULTS: dict[str, list[tuple[str, str, str]]] = {
         ("scaled.sv", "(x << k);\n            end else begin", "x;\n            end else begin"),
     ],
     "Depthwise": [
-        ("depthwise.sv", "assign done = valid_d[D] && tap_last;", "assign done = valid_d[D] && tap_last && word_last;"),
+        ("depthwise.sv", "assign done = valid_d[D] && last;", "assign done = valid_d[D];"),
         ("depthwise.sv", "assign step = en && valid_d[D];", "assign step = valid_d[D];"),  # a stall dropped
         ("depthwise.sv", "assign en = !(done && out_valid);", "assign en = 1'b1;"),
         ("depthwise.sv", "assign en = !out_valid || out_ready;", "assign en = 1'b1;"),
-        ("depthwise.sv", "if (step && word_last) first <= tap_last;", "if (step && word_last) first <= 1'b0;"),
+        ("reduction.sv", "if (step && word_last) first <= last;", "if (step && word_last) first <= 1'b0;"),
         ("depthwise.sv", "prior = first ? start[", "prior = 1'b0 ? start["),
         ("depthwise.sv", "tile == TW'(TILES - 1)", "tile == TW'(TILES - 2)"),
         ("depthwise.sv", "next == NW'(WORDS - 1)", "next == NW'(WORDS - 2)"),
-        ("depthwise.sv", "next == AW'(WORDS - 1)", "next == AW'(0)"),
-        ("depthwise.sv", "mem[here] <= sums", "mem[next] <= sums"),
+        ("reduction.sv", "next == AW'(WORDS - 1)", "next == AW'(0)"),
+        ("reduction.sv", "mem[here] <= kept", "mem[next] <= kept"),
         ("depthwise.sv", "weight = {!w[p], 1'b1}", "weight = {w[p], 1'b1}"),
         ("depthwise.sv", "weight = w[p*WBITS+:WBITS]", "weight = w[(PE-1-p)*WBITS+:WBITS]"),  # lanes swapped
         ("depthwise.sv", "{OBITS{product[p*PW+PW-1]}}", "{OBITS{1'b0}}"),
         ("depthwise.sv", "HOLD = BLOCK != 0 ? 2 : 1", "HOLD = 1"),
-        ("depthwise.sv", ".step(step && word_last)", ".step(step)"),
+        ("reduction.sv", ".step(step && word_last)", ".step(step)"),
         ("depthwise.sv", "if (en && valid_d[D-1]) next", "if (en) next"),
         ("times.sv", "one   = digit[1] ^ digit[0]", "one   = digit[1]"),
         ("times.sv", "{last[1:0], low", "{2'b00, low"),
@@ -133,14 +133,14 @@ FAULTS: dict[str, list[tuple[str, str, str]]] = {
         ("maxreduce.sv", "(first || a > b)", "(first || a < b)"),
         ("maxreduce.sv", "SIGNED != 0 ?", "SIGNED == 2 ?"),
         ("maxreduce.sv", "(first || a > b)", "(a > b)"),
-        ("maxreduce.sv", "next == AW'(WORDS - 1)", "next == AW'(WORDS - 2)"),
-        ("maxreduce.sv", "assign step = in_valid && in_ready", "assign step = in_valid"),
-        ("maxreduce.sv", ".step(step && word_last)", ".step(step)"),
+        ("reduction.sv", "next == AW'(WORDS - 1)", "next == AW'(WORDS - 2)"),
+        ("maxreduce.sv", "wire step = in_valid && in_ready", "wire step = in_valid"),
+        ("reduction.sv", ".step(step && word_last)", ".step(step)"),
         ("count.sv", "last  <= count == CW'(N - 2)", "last  <= count == CW'(N - 3)"),
     ],
     "Mul": [
-        ("mul.sv", ".out_ready(en && wait0)", ".out_ready(en)"),  # goes on without its partner
-        ("mul.sv", "assign pair = wait0 && wait1;", "assign pair = wait1;"),
+        ("join.sv", ".out_ready(out_ready && wait0)", ".out_ready(out_ready)"),  # goes on without its partner
+        ("join.sv", "assign out_valid = wait0 && wait1;", "assign out_valid = wait1;"),
         ("mul.sv", "assign en        = !out_valid || out_ready;", "assign en        = 1'b1;"),  # a stall dropped
         ("mul.sv", "X0SIGNED != 0 && x0", "1'b0 && x0"),
         ("mul.sv", "X1SIGNED != 0 && x1", "1'b0 && x1"),
@@ -166,15 +166,15 @@ FAULTS: dict[str, list[tuple[str, str, str]]] = {
     ],
     "Reorder": [
         ("reorder.sv", "assign in_ready = !full[1]", "assign in_ready = 1'b1"),  # overruns
-        ("reorder.sv", "wire read = full != 2'd0", "wire read = 1'b1"),
+        ("reorder.sv", "assign read     = full != 2'd0", "assign read     = 1'b1"),
         ("reorder.sv", "- 2'(step && out_last)", "- 2'(step && wrap)"),
-        ("reorder.sv", "far[AW] ? raddr + ahead", "1'b0 ? raddr + ahead"),
-        ("reorder.sv", "!last2 ? (AW + 1)'(STEP2)", "!last2 ? (AW + 1)'(STEP3)"),
-        ("reorder.sv", "(AW + 1)'(STEP_BLOCK)", "(AW + 1)'(STEP1)"),
-        ("reorder.sv", "raddr <= AW'(FIRST)", "raddr <= '0"),
-        ("reorder.sv", "half[0] ^ last", "half[0]"),
-        ("reorder.sv", "(half[D] ? AW'(WORDS) : '0)", "(half[D-1] ? AW'(WORDS) : '0)"),
-        ("reorder.sv", "wire turn = step || !begun[D]", "wire turn = step || !begun[D-1]"),
+        ("address.sv", "far[AW] ? raddr + ahead", "1'b0 ? raddr + ahead"),
+        ("address.sv", "!last2 ? (AW + 1)'(STEP2)", "!last2 ? (AW + 1)'(STEP3)"),
+        ("address.sv", "(AW + 1)'(STEP_BLOCK)", "(AW + 1)'(STEP1)"),
+        ("address.sv", "raddr <= AW'(FIRST)", "raddr <= '0"),
+        ("address.sv", "half[0] ^ last", "half[0]"),
+        ("address.sv", "(half[D] ? AW'(WORDS) : '0)", "(half[D-1] ? AW'(WORDS) : '0)"),
+        ("address.sv", "wire turn = step || !begun[D]", "wire turn = step || !begun[D-1]"),
         ("reorder.sv", "i/BLOCK*BLOCK*BITS", "0"),
         ("ram.sv", "assign move = !fetched_valid || move_out", "assign move = 1'b1"),
         ("ram.sv", "assign move = move_out", "assign move = 1'b1"),

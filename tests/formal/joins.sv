@@ -93,12 +93,13 @@ module proof_add #(
     formal_join #(.OUT_WIDTH(XBITS + 1)) join_ (.*);
     formal_pair #(.WIDTH0(XBITS), .WIDTH1(XBITS)) pair (.*);
     (* hierconn *) wire [1:0] \unit.valid_d ;
-    (* hierconn *) wire \unit.slice0.full , \unit.slice0.out_valid , \unit.slice1.full , \unit.slice1.out_valid ;
+    (* hierconn *) wire \unit.inputs.slice0.full , \unit.inputs.slice0.out_valid ;
+    (* hierconn *) wire \unit.inputs.slice1.full , \unit.inputs.slice1.out_valid ;
     wire [2:0] inside = \unit.valid_d [0] + \unit.valid_d [1];
     always_ff @(posedge clk)
         if (!rst) begin
-            assert (taken0 == 16'(given + inside + \unit.slice0.full + \unit.slice0.out_valid ));
-            assert (taken1 == 16'(given + inside + \unit.slice1.full + \unit.slice1.out_valid ));
+            assert (taken0 == 16'(given + inside + \unit.inputs.slice0.full + \unit.inputs.slice0.out_valid ));
+            assert (taken1 == 16'(given + inside + \unit.inputs.slice1.full + \unit.inputs.slice1.out_valid ));
         end
     if (VALUES != 0) begin : g_values
         always_ff @(posedge clk)
@@ -120,7 +121,8 @@ module proof_mul #(
     formal_join #(.OUT_WIDTH(2 * XBITS)) join_ (.*);
     formal_pair #(.WIDTH0(XBITS), .WIDTH1(XBITS)) pair (.*);
     (* hierconn *) wire [ROWS-1:0] \unit.valid_d ;
-    (* hierconn *) wire \unit.slice0.full , \unit.slice0.out_valid , \unit.slice1.full , \unit.slice1.out_valid ;
+    (* hierconn *) wire \unit.inputs.slice0.full , \unit.inputs.slice0.out_valid ;
+    (* hierconn *) wire \unit.inputs.slice1.full , \unit.inputs.slice1.out_valid ;
     logic [3:0] inside;
     always_comb begin
         inside = 0;
@@ -128,8 +130,8 @@ module proof_mul #(
     end
     always_ff @(posedge clk)
         if (!rst) begin
-            assert (taken0 == 16'(given + inside + \unit.slice0.full + \unit.slice0.out_valid ));
-            assert (taken1 == 16'(given + inside + \unit.slice1.full + \unit.slice1.out_valid ));
+            assert (taken0 == 16'(given + inside + \unit.inputs.slice0.full + \unit.inputs.slice0.out_valid ));
+            assert (taken1 == 16'(given + inside + \unit.inputs.slice1.full + \unit.inputs.slice1.out_valid ));
         end
     if (VALUES != 0) begin : g_values
         always_ff @(posedge clk) if (!rst && out_valid && ours) assert (known && out_data == (2 * XBITS)'(x0) * x1);

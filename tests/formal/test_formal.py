@@ -29,9 +29,9 @@ from lutra.tools.formal import prove
 
 LUTRA = Path(lutra.__file__).parent
 FORMAL = [LUTRA / "hw/formal/order.sv", *(Path(__file__).with_name(f"{n}.sv") for n in ("reference", "joins"))]
-PRIMITIVES = [LUTRA / f"hw/rtl/{n}.sv" for n in ("count", "span", "skid", "ram", "fifo")]
+PRIMITIVES = [LUTRA / f"hw/rtl/{n}.sv" for n in ("count", "span", "skid", "ram", "fifo", "join", "reduction")]
 OPERATORS = [LUTRA / f"ops/{n}/{n}.sv" for n in ("width", "pad", "window", "maxreduce", "argmax", "slice", "upsample",
-                                                       "reorder")]
+                                                       "reorder")] + [LUTRA / "ops/reorder/address.sv"]
 JOINS = [LUTRA / f"ops/{n}.sv" for n in ("fork/fork", "add/add", "mul/mul", "mul/scaled", "mul/times", "concat/concat",
                                          "matmul/weigh")]
 SOURCES = PRIMITIVES + OPERATORS + JOINS + FORMAL
@@ -122,7 +122,7 @@ FAULTS = [
      ("proof_fork", FORKS[0])),
     ("a fork that goes on with its fastest sink", "fork", "(out_valid & ~out_ready) == '0",
      "(out_valid & out_ready) != '0", ("proof_fork", FORKS[1])),
-    ("a word goes on without its partner", "add", ".out_ready(en && wait1)", ".out_ready(en)",
+    ("a word goes on without its partner", "join", ".out_ready(out_ready && wait1)", ".out_ready(out_ready)",
      ("proof_add", MEETINGS[0][1])),
     ("the wrong sign", "add", "(LESS1 != 0) ? a - b", "(LESS1 != 0) ? b - a",
      ("proof_add", {**MEETINGS[1][1], "VALUES": 1})),

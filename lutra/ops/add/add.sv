@@ -40,16 +40,10 @@ module lutra_add #(
     localparam int R = R0 > R1 ? R0 : R1;
     localparam int D = 2 + R + (BIASED != 0 ? 1 : 0);
     localparam int NW = NF > 1 ? $clog2(NF) : 1;
-    logic en, pair, wait0, wait1;
+    logic en, pair;
     logic [PE*X0BITS-1:0] x0;
     logic [PE*X1BITS-1:0] x1;
-    lutra_skid #(.WIDTH(PE * X0BITS)) slice0 (
-        .clk, .rst, .in_data(in0_data), .in_valid(in0_valid), .in_ready(in0_ready),
-        .out_data(x0), .out_valid(wait0), .out_ready(en && wait1));
-    lutra_skid #(.WIDTH(PE * X1BITS)) slice1 (
-        .clk, .rst, .in_data(in1_data), .in_valid(in1_valid), .in_ready(in1_ready),
-        .out_data(x1), .out_valid(wait1), .out_ready(en && wait0));
-    assign pair = wait0 && wait1;
+    lutra_join #(.WIDTH0(PE * X0BITS), .WIDTH1(PE * X1BITS)) inputs (.out_valid(pair), .out_ready(en), .*);
 
     logic [D-1:0] valid_d;
     logic [D:0] valid;
@@ -119,7 +113,8 @@ module lutra_term #(
     input  logic [PE*XBITS-1:0] in_data,
     output logic [PE*OBITS-1:0] out_data
 );
-    localparam int PW = MBITS == 0 ? XBITS + 1 : XBITS + (XSIGNED == 0 ? 1 : 0) + 2 * ((MBITS + (MSIGNED == 0 ? 1 : 0) + 1) / 2);
+    localparam int R = (MBITS + (MSIGNED == 0 ? 1 : 0) + 1) / 2;  // rows of the product
+    localparam int PW = MBITS == 0 ? XBITS + 1 : XBITS + (XSIGNED == 0 ? 1 : 0) + 2 * R;
     logic [PE*XBITS-1:0] x;
     lutra_delay #(.N(1 + LATE), .W(PE * XBITS)) hold (.clk, .en, .in_data, .out_data(x));
     logic [PE*PW-1:0] product;  // two's complement

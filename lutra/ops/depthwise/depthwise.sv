@@ -1,5 +1,4 @@
-// y[c] = sum over TAPS of w[c][t] * x[t][c]. A tap is WORDS words of PE channels; a word a cycle. The sums so far of all
-// WORDS words are a memory, of which one is read a cycle before it is needed and written as it is added to.
+// y[c] = sum over TAPS of w[c][t] * x[t][c]. A tap is WORDS words of PE channels; a word a cycle.
 //
 // With WORDS = 1 and several taps results are at least two cycles apart, so the output register may hold the pipeline
 // only when the next result meets an untaken one. Otherwise it holds it whenever it is untaken, and a register slice
@@ -105,55 +104,24 @@ module lutra_depthwise #(
     endgenerate
 
     // The sums.
-    logic step, word_last, tap_last, first;
+    logic step, last, first;
     logic [PE*OBITS-1:0] held, sums;
     assign step = en && valid_d[D];
-    lutra_count #(.N(WORDS)) words (.clk, .rst, .step, .last(word_last));
-    lutra_count #(.N(TAPS)) taps (.clk, .rst, .step(step && word_last), .last(tap_last));
+    lutra_reduction #(.WIDTH(PE * OBITS), .WORDS(WORDS), .TERMS(TAPS)) taps (.kept(sums), .*);
     generate
-        if (TAPS == 1) begin : g_always
-            assign first = 1'b1;
-        end else begin : g_first
-            always_ff @(posedge clk)
-                if (rst) first <= 1'b1;
-                else if (step && word_last) first <= tap_last;
-        end
         for (genvar p = 0; p < PE; p++) begin : g_sum
             logic [OBITS+PW-1:0] wide;
             logic [OBITS-1:0] prior;
             logic unused_bits;
             assign unused_bits = &{1'b0, wide};
-            assign wide   = {{OBITS{product[p*PW+PW-1]}}, product[p*PW+:PW]};
+            assign wide  = {{OBITS{product[p*PW+PW-1]}}, product[p*PW+:PW]};
             assign prior = first ? start[p*OBITS+:OBITS] : held[p*OBITS+:OBITS];
             assign sums[p*OBITS+:OBITS] = OBITS'(wide) + prior;
-        end
-        if (TAPS == 1) begin : g_none
-            assign held = '0;
-        end else if (WORDS == 1) begin : g_register
-            always_ff @(posedge clk) if (step) held <= sums;
-        end else begin : g_memory
-            // The next word's entry is read while this one's is written: never the same, as WORDS >= 2.
-            localparam int AW = $clog2(WORDS);
-            (* ram_style = "distributed", no_rw_check *) logic [PE*OBITS-1:0] mem[WORDS];
-            logic [AW-1:0] here, next;
-            always_ff @(posedge clk) begin
-                if (step) begin
-                    mem[here] <= sums;
-                    held <= mem[next];
-                end
-                if (rst) begin
-                    here <= '0;
-                    next <= AW'(1);
-                end else if (step) begin
-                    here <= next;
-                    next <= (next == AW'(WORDS - 1)) ? '0 : next + 1'b1;
-                end
-            end
         end
     endgenerate
 
     logic done;
-    assign done = valid_d[D] && tap_last;
+    assign done = valid_d[D] && last;
     generate
         if (SPARSE != 0) begin : g_apart
             assign en = !(done && out_valid);

@@ -28,16 +28,10 @@ module lutra_mul #(
     localparam int R = (X1BITS + (X1SIGNED == 0 ? 1 : 0) + 1) / 2;  // rows of the product
     localparam int PW = X0BITS + (X0SIGNED == 0 ? 1 : 0) + 2 * R;
     localparam int D = R + (PLAIN == 0 ? 1 : 0);
-    logic en, pair, wait0, wait1;
+    logic en, pair;
     logic [PE*X0BITS-1:0] x0;
     logic [PE*X1BITS-1:0] x1;
-    lutra_skid #(.WIDTH(PE * X0BITS)) slice0 (
-        .clk, .rst, .in_data(in0_data), .in_valid(in0_valid), .in_ready(in0_ready),
-        .out_data(x0), .out_valid(wait0), .out_ready(en && wait1));
-    lutra_skid #(.WIDTH(PE * X1BITS)) slice1 (
-        .clk, .rst, .in_data(in1_data), .in_valid(in1_valid), .in_ready(in1_ready),
-        .out_data(x1), .out_valid(wait1), .out_ready(en && wait0));
-    assign pair = wait0 && wait1;
+    lutra_join #(.WIDTH0(PE * X0BITS), .WIDTH1(PE * X1BITS)) inputs (.out_valid(pair), .out_ready(en), .*);
 
     logic [D-1:0] valid_d;
     logic [D:0] valid;
