@@ -165,4 +165,3 @@ def check_fold(name: str, value: int, of: int, what: str) -> None:
     if value < 1 or of % value:
         near = sorted(sorted(divisors(of), key=lambda d: abs(d - value))[:2])
         raise LutraError(f"{name}={value} does not divide {of} {what}", hint=f"try {' or '.join(map(str, near))}")
-

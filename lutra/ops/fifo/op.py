@@ -9,9 +9,10 @@ import numpy as np
 
 from lutra.errors import LutraError
 from lutra.hw.netlist import Block
-from lutra.ir import Array, Node, Tensor
-from lutra.ops.base import Cost, Fold, Loop, Unit, check_fold, divisors
+from lutra.ir import Node, Tensor
+from lutra.ops.base import Cost, Fold, Loop
 from lutra.ops.cost import estimate
+from lutra.ops.passing import Passing
 from lutra.ops.rom import in_block, lut_ram, sliced
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Fifo(Unit):
+class Fifo(Passing):
     """The same stream; holds `depth` words of `fold.pe` elements, the one at its output among them. `fold.ram` says
     where. A word a cycle for depth >= 2, every other cycle for depth 1.
     """
@@ -28,23 +29,9 @@ class Fifo(Unit):
 
     def infer(self, *args: Tensor) -> Tensor:
         """The argument's own type."""
-        (x,) = args
         if self.depth < 1:
             raise LutraError(f"a FIFO of depth {self.depth} holds nothing", hint="at least 1")
-        return Tensor(x.shape, x.range)
-
-    def evaluate(self, *args: Array) -> Array:
-        """The argument."""
-        return args[0]
-
-    def folds(self, x: Tensor) -> tuple[Fold, ...]:
-        """Every divisor of the frame: a word wide, many words deep first."""
-        return tuple(Fold(pe=d, simd=d) for d in divisors(x.size))
-
-    def lanes(self, fold: Fold, x: Tensor) -> tuple[int, int]:
-        """`fold.pe` both in and out."""
-        check_fold("pe", fold.pe, x.size, "elements of a frame")
-        return fold.pe, fold.pe
+        return super().infer(*args)
 
     def in_block(self, fold: Fold, x: Tensor) -> bool:
         """Whether the words lie in block RAM."""

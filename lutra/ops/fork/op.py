@@ -9,16 +9,17 @@ import numpy as np
 
 from lutra.errors import LutraError
 from lutra.hw.netlist import Block
-from lutra.ir import Array, Node, Tensor
-from lutra.ops.base import Cost, Fold, Loop, Unit, check_fold, divisors
+from lutra.ir import Node, Tensor
+from lutra.ops.base import Cost, Fold, Loop
 from lutra.ops.cost import estimate
+from lutra.ops.passing import Passing
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
 
 @dataclass(frozen=True)
-class Fork(Unit):
+class Fork(Passing):
     """The same stream, `sinks` times, in words of `fold.pe` elements: planning puts it behind a value with several
     users. A word stands at all outputs at once, and goes when the last sink has taken it; a word a cycle.
     """
@@ -27,23 +28,9 @@ class Fork(Unit):
 
     def infer(self, *args: Tensor) -> Tensor:
         """The argument's own type."""
-        (x,) = args
         if self.sinks < 2:
             raise LutraError(f"a fork to {self.sinks} sinks", hint="at least 2")
-        return Tensor(x.shape, x.range)
-
-    def evaluate(self, *args: Array) -> Array:
-        """The argument."""
-        return args[0]
-
-    def folds(self, x: Tensor) -> tuple[Fold, ...]:
-        """Every divisor of the frame."""
-        return tuple(Fold(pe=d, simd=d) for d in divisors(x.size))
-
-    def lanes(self, fold: Fold, x: Tensor) -> tuple[int, int]:
-        """`fold.pe` both in and out."""
-        check_fold("pe", fold.pe, x.size, "elements of a frame")
-        return fold.pe, fold.pe
+        return super().infer(*args)
 
     def loop(self, fold: Fold, x: Tensor) -> Loop:
         """A word in and out a slot."""

@@ -7,20 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from lutra.ir import REAL, Array, Constant, Tensor
-from lutra.ops.source.base import Elementwise, SourceOp
+from lutra.ops.source.base import Elementwise, Rising, SourceOp, Turning
+from lutra.ops.source.curves import logistic
 
 
 @dataclass(frozen=True)
-class Relu(Elementwise):
+class Relu(Rising):
     """max(x, 0)."""
 
     def apply(self, x: Array) -> Array:
         """max(x, 0)."""
         return np.maximum(x, 0.0)
-
-    def slope(self) -> Array | int:
-        """Rising."""
-        return 1
 
 
 @dataclass(frozen=True)
@@ -39,7 +36,7 @@ class LeakyRelu(Elementwise):
 
 
 @dataclass(frozen=True)
-class Clip(Elementwise):
+class Clip(Rising):
     """min(hi, max(lo, x)): ONNX Clip, HardTanh. The bounds may be infinite."""
 
     lo: Constant
@@ -49,13 +46,9 @@ class Clip(Elementwise):
         """min(hi, max(lo, x))."""
         return np.minimum(self.hi.array, np.maximum(self.lo.array, x))
 
-    def slope(self) -> Array | int:
-        """Rising."""
-        return 1
-
 
 @dataclass(frozen=True)
-class Sign(Elementwise):
+class Sign(Rising):
     """-1, 0 or +1."""
 
     @property
@@ -67,53 +60,37 @@ class Sign(Elementwise):
         """NumPy's sign."""
         return np.sign(x)
 
-    def slope(self) -> Array | int:
-        """Rising."""
-        return 1
-
 
 @dataclass(frozen=True)
-class Abs(Elementwise):
+class Abs(Turning):
     """|x|."""
 
     def apply(self, x: Array) -> Array:
         """|x|."""
         return np.abs(x)
 
-    def slope(self) -> Array | int:
-        """Not monotone."""
-        return 0
-
 
 @dataclass(frozen=True)
-class Tanh(Elementwise):
+class Tanh(Rising):
     """The hyperbolic tangent."""
 
     def apply(self, x: Array) -> Array:
         """NumPy's tanh."""
         return np.tanh(x)
 
-    def slope(self) -> Array | int:
-        """Rising."""
-        return 1
-
 
 @dataclass(frozen=True)
-class Sigmoid(Elementwise):
+class Sigmoid(Rising):
     """1 / (1 + exp(-x))."""
 
     def apply(self, x: Array) -> Array:
-        """By tanh, which neither overflows nor loses monotonicity."""
-        return 0.5 * (1.0 + np.tanh(0.5 * x))
-
-    def slope(self) -> Array | int:
-        """Rising."""
-        return 1
+        """By `logistic`, which neither overflows nor loses monotonicity."""
+        return logistic(x)
 
 
 @dataclass(frozen=True)
-class Softmax(SourceOp):
-    """exp(x) over its sum along `axes` (of one frame, not negative)."""
+class AlongAxes(SourceOp):
+    """A function of all elements along `axes` (of one frame, not negative), of the argument's shape."""
 
     axes: tuple[int, ...]
 
@@ -122,6 +99,11 @@ class Softmax(SourceOp):
         (x,) = args
         assert all(0 <= a < len(x.shape) for a in self.axes), (self.axes, x.shape)
         return Tensor(x.shape, REAL)
+
+
+@dataclass(frozen=True)
+class Softmax(AlongAxes):
+    """exp(x) over its sum along the axes."""
 
     def evaluate(self, *args: Array) -> Array:
         """The largest is subtracted first, so that nothing overflows."""
@@ -131,16 +113,8 @@ class Softmax(SourceOp):
 
 
 @dataclass(frozen=True)
-class LogSoftmax(SourceOp):
-    """The logarithm of softmax along `axes` (of one frame, not negative)."""
-
-    axes: tuple[int, ...]
-
-    def infer(self, *args: Tensor) -> Tensor:
-        """The argument's shape."""
-        (x,) = args
-        assert all(0 <= a < len(x.shape) for a in self.axes), (self.axes, x.shape)
-        return Tensor(x.shape, REAL)
+class LogSoftmax(AlongAxes):
+    """The logarithm of softmax along the axes."""
 
     def evaluate(self, *args: Array) -> Array:
         """The argument less the logarithm of the sum of exponentials."""

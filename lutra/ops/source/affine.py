@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from lutra.ir import Array, Constant
-from lutra.ops.source.base import Elementwise, sign_of
+from lutra.ops.source.base import Elementwise, Rising, sign_of
 
 
 @dataclass(frozen=True)
-class Add(Elementwise):
+class Add(Rising):
     """`x + value`."""
 
     value: Constant
@@ -20,13 +20,9 @@ class Add(Elementwise):
         """`x + value`."""
         return x + self.value.array
 
-    def slope(self) -> Array | int:
-        """Rising."""
-        return 1
-
 
 @dataclass(frozen=True)
-class Sub(Elementwise):
+class Sub(Rising):
     """`x - value`."""
 
     value: Constant
@@ -34,10 +30,6 @@ class Sub(Elementwise):
     def apply(self, x: Array) -> Array:
         """`x - value`."""
         return x - self.value.array
-
-    def slope(self) -> Array | int:
-        """Rising."""
-        return 1
 
 
 @dataclass(frozen=True)

@@ -63,6 +63,22 @@ class Elementwise(SourceOp):
         return self.apply(np.asarray(x, dtype=np.float64))
 
 
+class Rising(Elementwise):
+    """A function that never falls."""
+
+    def slope(self) -> Array | int:
+        """Rising."""
+        return 1
+
+
+class Turning(Elementwise):
+    """A function that both rises and falls, or whose direction is not known."""
+
+    def slope(self) -> Array | int:
+        """Not monotone."""
+        return 0
+
+
 def real(value: Array | float) -> Constant:
     """A float64 constant."""
     return Constant(np.asarray(value, dtype=np.float64))

@@ -12,24 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from lutra.ir import Array, Constant
-from lutra.ops.source.base import Elementwise
+from lutra.ops.source.base import Elementwise, Rising, Turning
 from lutra.ops.source.rounding import MODES
-
-
-class Rising(Elementwise):
-    """A function that never falls."""
-
-    def slope(self) -> Array | int:
-        """Rising."""
-        return 1
-
-
-class Turning(Elementwise):
-    """A function that both rises and falls, or whose direction is not known."""
-
-    def slope(self) -> Array | int:
-        """Not monotone."""
-        return 0
 
 
 def error_function(x: Array) -> Array:

@@ -8,12 +8,12 @@ import numpy as np
 
 from lutra.errors import LutraError
 from lutra.ir import Array, Constant, Tensor
-from lutra.ops.source.base import Elementwise
+from lutra.ops.source.base import Rising
 from lutra.ops.source.quant import check_finite, check_scale
 
 
 @dataclass(frozen=True)
-class QuantizeLinear(Elementwise):
+class QuantizeLinear(Rising):
     """clip(round(x / scale) + zero_point, lo, hi), ties to even: the integers themselves, as real numbers.
 
     lo, hi: the bounds of the integer type, or a narrower range that the model clips to at once. Division and rounding
@@ -46,7 +46,3 @@ class QuantizeLinear(Elementwise):
     def rounded(self, y: Array) -> Array:
         """The integers of y = x / scale."""
         return np.asarray(np.clip(np.rint(y) + self.zero_point.array, self.lo, self.hi))
-
-    def slope(self) -> Array | int:
-        """Rising."""
-        return 1

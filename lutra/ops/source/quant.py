@@ -8,14 +8,14 @@ import numpy as np
 
 from lutra.errors import LutraError
 from lutra.ir import Array, Constant, Range, Tensor
-from lutra.ops.source.base import Elementwise, real, sign_of
+from lutra.ops.source.base import Elementwise, Rising, real, sign_of
 from lutra.ops.source.rounding import MODES, check_mode
 
 MAX_BITS = 32  # float64 holds every product of two such integers' scale, zero point and level exactly enough to round
 
 
 @dataclass(frozen=True)
-class Quant(Elementwise):
+class Quant(Rising):
     """QONNX IntQuant: q = round(clip(x / scale + zero_point, lo, hi)); y = (q - zero_point) * scale.
 
     One bit, signed, is bipolar, as in the qonnx package: q = +1 where x / scale + zero_point >= 0, else -1.
@@ -70,13 +70,9 @@ class Quant(Elementwise):
         """(q - zero_point) * scale."""
         return (self.quantise(x) - self.zero_point.array) * self.scale.array
 
-    def slope(self) -> Array | int:
-        """Rising: every rounding mode is."""
-        return 1
-
 
 @dataclass(frozen=True)
-class BipolarQuant(Elementwise):
+class BipolarQuant(Rising):
     """QONNX BipolarQuant: +scale where x >= 0, else -scale."""
 
     scale: Constant
@@ -95,13 +91,9 @@ class BipolarQuant(Elementwise):
         """+-1 times scale."""
         return np.where(x >= 0.0, 1.0, -1.0) * self.scale.array
 
-    def slope(self) -> Array | int:
-        """Rising."""
-        return 1
-
 
 @dataclass(frozen=True)
-class Trunc(Elementwise):
+class Trunc(Rising):
     """QONNX Trunc: t = mode(clip(rint(x / scale + zero_point) / divisor)); y = (t - out_zero) * out_scale.
 
     Version 1 has no clip, divisor = 2**(bits in - bits out), out_zero = zero_point, out_scale = scale. Version 2 has
@@ -135,10 +127,6 @@ class Trunc(Elementwise):
         if self.clip is not None:
             y = np.clip(y, *self.clip)
         return (MODES[self.mode](y) - self.out_zero.array) * self.out_scale.array
-
-    def slope(self) -> Array | int:
-        """Rising."""
-        return 1
 
 
 @dataclass(frozen=True)

@@ -9,28 +9,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lutra.hw.netlist import Block
-from lutra.ir import Array, Node, Tensor
-from lutra.ops.base import Cost, Fold, Loop, Unit, check_fold, divisors
+from lutra.ir import Node, Tensor
+from lutra.ops.base import Cost, Fold, Loop, check_fold, divisors
 from lutra.ops.cost import estimate
+from lutra.ops.passing import Passing
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
 
 @dataclass(frozen=True)
-class Width(Unit):
+class Width(Passing):
     """`fold.simd` elements a word in, `fold.pe` out, of any ratio. The end with the narrower words moves in every
     cycle.
     """
-
-    def infer(self, *args: Tensor) -> Tensor:
-        """The argument's own type."""
-        (x,) = args
-        return Tensor(x.shape, x.range)
-
-    def evaluate(self, *args: Array) -> Array:
-        """The argument."""
-        return args[0]
 
     def folds(self, x: Tensor) -> tuple[Fold, ...]:
         """Every pair of divisors of the frame."""
