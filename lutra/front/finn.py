@@ -12,6 +12,7 @@ import numpy as np
 
 from lutra.errors import LutraError
 from lutra.front.arithmetic import add
+from lutra.front.quantisers import threshold_rows
 from lutra.front.values import Call, Stream, whole
 from lutra.ir import Array, Constant
 from lutra.ops.source import Add, Conv, Im2Col, MatMul, MultiThreshold, Pad, Permute, Quantised, real
@@ -99,9 +100,7 @@ def _activated(call: Call, out: Stream) -> Stream:
     """Thresholds (channels or 1, levels), unless there are none: ActVal + how many are reached; -1 or +1 if BIPOLAR."""
     if call.attr("noActivation", 0) or not call.has(2):
         return out
-    rows = np.sort(call.numbers(2, "the thresholds"), axis=-1)
-    if rows.ndim != 2 or not rows.size:
-        raise LutraError(f"thresholds of shape {rows.shape} are not (channels, levels)", hint="export them as a matrix")
+    rows = threshold_rows(call, 2)
     bipolar = call.attr("outputDataType", "") == "BIPOLAR"
     scale, bias = (2.0, -1.0) if bipolar else (1.0, float(call.attr("ActVal", 0)))
     frame = (1,) * (len(out.node.out.shape) - 1)

@@ -13,6 +13,7 @@ from lutra.front import (
     fold,
     integer,
     layers,
+    moves,
     pooling,
     qdq,
     quantisers,
@@ -54,7 +55,7 @@ def unsupported(domain: str, op: str, name: str, live: int) -> str:
         return ""
     if domain not in STANDARD:
         return name
-    if op in fold.MOVES or (op in fold.FUNCTIONS and (not live or op in ("Shape", "Size"))):
+    if op in moves.MOVES or (op in fold.FUNCTIONS and (not live or op in ("Shape", "Size"))):
         return ""
     return f"{name} of the network's data" if op in fold.FUNCTIONS else name
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from lutra.errors import LutraError
-from lutra.front.fold import axes_of
 from lutra.front.geometry import Geometry, ceil_after, geometry
+from lutra.front.moves import axes_of
 from lutra.front.values import Call, Stream, check_size
 from lutra.ir import Constant, Op
 from lutra.ops.source import AveragePool, MatMul, MaxPool, Permute, Reshape, real

@@ -103,11 +103,16 @@ def _trunc(call: Call) -> Trunc:
     return Trunc(scale, zero, real(divisors), out_scale, real(zero.array / divisors), clip, mode)
 
 
-def _multithreshold(call: Call) -> MultiThreshold:
-    """(C or 1, L) thresholds; only how many are reached counts, so each row may be sorted."""
-    rows = np.sort(call.numbers(1, "the thresholds"), axis=-1)
+def threshold_rows(call: Call, index: int) -> Array:
+    """Thresholds (C or 1, L); only how many are reached counts, so each row may be sorted."""
+    rows = np.sort(call.numbers(index, "the thresholds"), axis=-1)
     if rows.ndim != 2 or not rows.size:
         raise LutraError(f"thresholds of shape {rows.shape} are not (channels, levels)", hint="export them as a matrix")
+    return rows
+
+
+def _multithreshold(call: Call) -> MultiThreshold:
+    rows = threshold_rows(call, 1)
     shape = call.stream.shape
     layout = call.attr("data_layout", "")
     if layout not in ("", "NC", "NCHW", "NCW", "NHWC", "NWC"):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from lutra.errors import LutraError
+from lutra.front.moves import slice_bounds
 from lutra.front.values import Call, Stream, text
 from lutra.ir import Array, Constant
 from lutra.ops.source import Concat, DepthToSpace, Reshape, Slice, SpaceToDepth, Take
@@ -21,13 +22,7 @@ def concat(call: Call) -> Stream:
 
 
 def _slice(call: Call) -> Stream:
-    """Bounds and axes are attributes before opset 10, inputs since."""
-    if call.has(1):
-        starts, ends = call.integers(1, "starts"), call.integers(2, "ends")
-    else:
-        starts, ends = tuple(call.attr("starts", [])), tuple(call.attr("ends", []))
-    axes = call.integers(3, "axes") if call.has(3) else tuple(call.attr("axes", list(range(len(starts)))))
-    steps = call.integers(4, "steps") if call.has(4) else (1,) * len(starts)
+    starts, ends, axes, steps = slice_bounds(call)
     if not len(starts) == len(ends) == len(axes) == len(steps):
         raise LutraError(f"{len(starts)} starts, {len(ends)} ends, {len(axes)} axes and {len(steps)} steps",
                          hint="one of each for an axis")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from lutra.errors import LutraError
-from lutra.front.fold import axes_of, target_shape
+from lutra.front.moves import axes_of, target_shape
 from lutra.front.values import Call, Stream, text
 from lutra.ops.source import Pad, Permute, Reshape
 
