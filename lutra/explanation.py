@@ -17,13 +17,12 @@ from lutra.ops.reshape.op import Reshape
 from lutra.ops.source import Elementwise
 from lutra.plan.devices import device as find_device
 from lutra.rules.integers import Lowering, Proof
-from lutra.rules.lower import Lowered, lower
+from lutra.rules.lower import LAYERS, Lowered, lower
 
 if TYPE_CHECKING:
     import onnx
 
 ORDER = (Reshape, src.Permute, src.DepthToSpace, src.SpaceToDepth)  # what only says where an element lies
-LINEAR = (src.Conv, src.ConvTranspose, src.MatMul)
 FORMS = {"nothing": "nothing: the integers are so already", "multiply-shift": "multiplication and shift"}
 END = "the model's output"
 
@@ -184,7 +183,7 @@ class _Found:
     def _ends_chains(self, node: Node) -> bool:
         """Whether what stands before an operation is integers by then: linear ones, and streams that hardware joins."""
         joins = isinstance(node.op, (src.Pairwise, src.Concat)) and node.loc in self.units
-        return joins or isinstance(node.op, LINEAR)
+        return joins or isinstance(node.op, LAYERS)
 
     def _matching(self, at: str, way: tuple[Node, ...]) -> list[Proof]:
         """The proofs at a place whose operations end as this way does: at one of its quantisers, or where it ends."""

@@ -72,18 +72,21 @@ def affine(chain: Chain, node: Node) -> tuple[Array, Array] | None:
     if not all(isinstance(op, AFFINE) for op in chain):
         return None
     if all(isinstance(op, Mul) for op in chain):
-        return _short(apply(chain, np.ones((1, 1)))[0]), np.array(0.0)
+        return one_where_equal(apply(chain, np.ones((1, 1)))[0]), np.array(0.0)
     given = node.out.range
     span = max(given.hi - given.lo, 1)
     low, high = apply(chain, np.array([[given.lo], [given.lo + span]]))
     scale = (high - low) / span
     offset = low - scale * given.lo
     offset[np.abs(offset) < TINY * np.abs(scale)] = 0.0
-    return _short(scale), _short(offset)
+    return one_where_equal(scale), one_where_equal(offset)
 
 
-def _short(values: Array) -> Array:
-    return values[0] if (values == values[0]).all() else values
+def one_where_equal(values: Array) -> Array:
+    """The one value, of shape (), where all are equal; else the values (C,) themselves."""
+    flat = np.atleast_1d(values)
+    first: Array = flat[0]
+    return first if (flat == first).all() else values
 
 
 def off_grid(scale: Array, offset: Array) -> bool:

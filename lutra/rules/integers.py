@@ -12,8 +12,9 @@ from lutra.ir import Array, Node
 from lutra.ops.source import Quant, QuantizeLinear, real
 from lutra.rules.affine import AFFINE, affine, affine_chain, grid, off_grid
 from lutra.rules.lattice import lattice
-from lutra.rules.pairs import Pair, PairSum, solve_pair
+from lutra.rules.pairs import Pair, PairSum
 from lutra.rules.solve import WALK, Level, Solved, form, slope, solve, ties
+from lutra.rules.sums import solve_pair
 from lutra.rules.view import Chain, View, apply, channelwise
 
 FINEST = 16  # bits of a rounding that the model does not have
@@ -23,7 +24,7 @@ FINEST = 16  # bits of a rounding that the model does not have
 class Proof:
     """What became of one elementwise chain, and how it was shown equal to the source.
 
-    forms: nothing, shift, multiply-shift, thresholds, table. checked: values of integers times channels evaluated;
+    form: nothing, shift, multiply-shift, thresholds, table. checked: values of integers times channels evaluated;
     walked: whether those are all that the range allows (else both sides of every step of a monotone chain).
     ties: integers at which single precision would decide otherwise than double. error: by how much the result may lie
     beside the source's own; 0 but where the user allows a rounding that the model does not have.

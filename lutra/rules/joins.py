@@ -15,45 +15,32 @@ from lutra.ops.concat.op import Concat
 from lutra.ops.mul.op import Mul
 from lutra.ops.rescale.op import Rescale
 from lutra.ops.reshape.op import Reshape
-from lutra.ops.source import Elementwise, real
+from lutra.ops.source import real
 from lutra.rules.affine import affine_chain
 from lutra.rules.integers import Integers, Lowering
 from lutra.rules.lattice import lattice
 from lutra.rules.order import arranged, stretched
-from lutra.rules.pairs import Pair, PairSum, with_params
+from lutra.rules.pairs import Pair, PairSum, TwoChains
 from lutra.rules.rescale import short
 from lutra.rules.solve import WALK, slope
-from lutra.rules.view import Chain, View, apply, reshaped
+from lutra.rules.view import View, apply, reshaped
 
 SMALL, LARGE = 1 << 8, 1 << 16  # multipliers of a sum: preferred to a search over all pairs; the largest at all
 
 
 @dataclass(frozen=True)
-class Meeting(Elementwise):
+class Meeting(TwoChains):
     """f(left(x), right(x)): two elementwise paths from one stream that meet again in a sum, difference or product.
 
     Exporters write x * sigmoid(x) and the like so. It is one function of one integer.
     """
 
-    left: Chain
-    right: Chain
     by: src.Pairwise
 
     @property
     def kind(self) -> str:
         """Both paths, and how they meet."""
         return "+".join([*(op.kind for op in (*self.left, *self.right)), self.by.kind])
-
-    def params(self) -> tuple[Array, ...]:
-        """Those of both paths."""
-        return tuple(p for op in (*self.left, *self.right) for p in op.params())
-
-    def with_params(self, *arrays: Array) -> Meeting:
-        """The same function with other parameters, in the order of `params`."""
-        left, rest = with_params(self.left, arrays)
-        right, rest = with_params(self.right, rest)
-        assert not rest
-        return replace(self, left=left, right=right)
 
     def apply(self, x: Array) -> Array:
         """Both paths, then the source's own operation."""

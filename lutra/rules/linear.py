@@ -2,42 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
-from lutra.errors import LutraError
 from lutra.ir import Array, Constant, Node
 from lutra.ops.depthwise.op import Depthwise
 from lutra.ops.matmul.op import MatMul
 from lutra.ops.source import Add, Conv, ConvTranspose, Mul, real
 from lutra.ops.source import MatMul as SourceMatMul
+from lutra.rules.affine import one_where_equal
 from lutra.rules.integers import Integers, Lowering
-from lutra.rules.lattice import Lattice, lattice
+from lutra.rules.lattice import lattice
 from lutra.rules.order import channels_first, cut, in_pixels, reordered
 from lutra.rules.spatial import narrow, padded, windowed, zero_of
 from lutra.rules.view import Chain, View, reshaped
-
-WHOLE = 1e-9  # how far a zero point in double precision may be from its integer, as a part of it
-
-
-@dataclass(frozen=True)
-class Weights:
-    """real weights (M, K) times what one of each input is worth = scale (M,) or () * first * integers (M, K).
-
-    Where a quantiser made the weights, `first` is the inputs' scale and `scale` its own, in the order in which the
-    source multiplies, so that not even a rounding of the last bit differs.
-    """
-
-    integers: Array
-    scale: Array
-    first: float = 1.0
-
-    @property
-    def chain(self) -> Chain:
-        """From the product of integers to real numbers."""
-        first = (Mul(real(self.first)),) if self.first != 1.0 else ()
-        return (*first, Mul(real(short(self.scale))))
+from lutra.rules.weights import WHOLE, check_weights, decompose, shifted
 
 
 def lower_matmul(low: Lowering, view: View, op: SourceMatMul, loc: str) -> View:
@@ -125,20 +105,13 @@ def _depthwise(node: Node, ints: Integers, weights: Array, quant: tuple[Array, A
     node = Node(Depthwise(Constant(narrow(found.integers))), (node,), loc)
     index = np.arange(node.out.size).reshape(node.out.shape)[..., order]
     scales, offsets = (np.broadcast_to(v, channels) for v in (ints.scale, ints.offset))
-    chain: Chain = (Mul(real(short(scales))), *found.chain)
+    chain: Chain = (Mul(real(one_where_equal(scales))), *found.chain)
     if offsets.any():
         zeros = np.rint(offsets / scales)
         exact = (np.abs(offsets / scales - zeros) <= WHOLE * np.maximum(1.0, np.abs(zeros))).all()
-        chain = ((Add(real(short(found.integers.sum(axis=1) * zeros))), *chain) if exact
-                 else (*chain, Add(real(short(rows.sum(axis=1) * offsets)))))
+        chain = ((Add(real(one_where_equal(found.integers.sum(axis=1) * zeros))), *chain) if exact
+                 else (*chain, Add(real(one_where_equal(rows.sum(axis=1) * offsets)))))
     return View(node, index, chain)
-
-
-def short(values: Array) -> Array:
-    """() where all are equal."""
-    flat = np.atleast_1d(values)
-    first: Array = flat[0]
-    return first if (flat == first).all() else values
 
 
 def _ungrouped(weights: Array, groups: int) -> Array:
@@ -178,42 +151,3 @@ def _product(node: Node, ints: Integers, weights: Array, quant: tuple[Array, Arr
     node = Node(MatMul(Constant(narrow(found.integers))), (node,), loc)
     index = np.arange(node.out.size).reshape(*lead, weights.shape[0])
     return View(node, index, shifted(found, offsets / scales, weights[:, placed] @ offsets))
-
-
-def shifted(weights: Weights, zeros: Array, rest: Array) -> Chain:
-    """The chain behind a product whose inputs lie `zeros` (K,) integers away from what is proportional to the real
-    numbers: the sum of those by the weights is an integer again. `rest` (M,): what it is worth, where they are none.
-    """
-    if not zeros.any():
-        return weights.chain
-    whole = np.rint(zeros)
-    if (np.abs(zeros - whole) > WHOLE * np.maximum(1.0, np.abs(whole))).any():
-        return (*weights.chain, Add(real(short(rest))))
-    return (Add(real(short(weights.integers @ whole))), *weights.chain)
-
-
-def check_weights(weights: Array, quant: tuple[Array, Array] | None, loc: str) -> None:
-    """LutraError for weights that nothing quantises."""
-    decompose(weights.reshape(len(weights), -1), None if quant is None else (
-        quant[0].reshape(len(weights), -1), quant[1].reshape(len(weights), -1)), np.ones(1), loc)
-
-
-def decompose(weights: Array, quant: tuple[Array, Array] | None, inputs: Array, loc: str) -> Weights:
-    """Integers and scales of weights (M, K) whose inputs are worth `inputs` (K,) each."""
-    if quant is not None and (inputs == inputs[0]).all() and (quant[1] == quant[1][:, :1]).all():
-        return Weights(quant[0], quant[1][:, 0], float(inputs[0]))
-    whole = lattice(weights * inputs)
-    if whole is not None:
-        return Weights(whole.integers, np.array(whole.scale))
-    rows = [lattice(row * inputs) for row in weights]
-    if any(row is None for row in rows):
-        if quant is not None and (inputs != inputs[0]).any():
-            raise LutraError("the channels of its input have scales without a common divisor", loc,
-                             "quantise them with one scale, for instance behind the concatenation that brings them")
-        raise LutraError(f"its weights of shape {weights.shape} are not quantised", loc,
-                         "export the model with a Quant or BipolarQuant on every weight")
-    found = [row for row in rows if isinstance(row, Lattice)]
-    return Weights(np.stack([row.integers for row in found]), np.array([row.scale for row in found]))
-
-
-__all__ = ["check_weights", "lower_conv", "lower_matmul", "lower_transposed"]

@@ -12,31 +12,30 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from lutra.errors import LutraError
-from lutra.ir import Array, Constant, Graph, Input, Node, Tensor, rewrite
+from lutra.ir import Constant, Graph, Input, Node, Tensor, rewrite
 from lutra.ops import source as src
-from lutra.ops.argmax.op import ArgMax
 from lutra.ops.base import Hardware
-from lutra.ops.rescale.op import Rescale
 from lutra.ops.reshape.op import Reshape
 from lutra.ops.source import Elementwise, real
 from lutra.rules.affine import affine
+from lutra.rules.argmax import lower_argmax
 from lutra.rules.ends import InputEnd, OutputEnd
 from lutra.rules.entry import InputFormat, input_end, moved, ops_graph
 from lutra.rules.integers import Lowering, Proof
 from lutra.rules.joins import lower_concat, lower_pairwise
-from lutra.rules.linear import check_weights, lower_conv, lower_matmul, lower_transposed
+from lutra.rules.linear import lower_conv, lower_matmul, lower_transposed
 from lutra.rules.order import cut, upsampled
 from lutra.rules.pairs import Pair
 from lutra.rules.simplify import RULES, merged
 from lutra.rules.spatial import lower_average, lower_maxpool, lower_pad
 from lutra.rules.view import Chain, View
+from lutra.rules.weights import check_weights
 
 Given = InputFormat | Mapping[str, InputFormat] | None
 Views = dict[Node, View]
-HARD = (src.MatMul, src.Conv, src.ConvTranspose, src.MaxPool, src.AveragePool)  # never left to the host
+LAYERS = (src.MatMul, src.Conv, src.ConvTranspose)
+HARD = (*LAYERS, src.MaxPool, src.AveragePool)  # never left to the host
 
 
 @dataclass(frozen=True)
@@ -89,16 +88,15 @@ def lower(source: Graph, given: Given, family: str, low: Lowering | None = None)
 
 def _check_quantised(source: Graph) -> None:
     """LutraError, at the first layer, for a model in which nothing is quantised at all."""
-    layers = [n for n in source.nodes if isinstance(n.op, (src.MatMul, src.Conv, src.ConvTranspose))]
+    layers = [(n.op, n.loc) for n in source.nodes if isinstance(n.op, LAYERS)]
     if any(isinstance(n.op, Elementwise) and n.op.finite for n in source.nodes) or any(
-            n.op.quant is not None for n in layers if isinstance(n.op, (src.MatMul, src.Conv, src.ConvTranspose))):
+            op.quant is not None for op, _ in layers):
         return
-    for node in layers:
-        assert isinstance(node.op, (src.MatMul, src.Conv, src.ConvTranspose))
+    for op, loc in layers:
         try:
-            check_weights(node.op.weights.array, None, node.loc)
+            check_weights(op.weights.array, None, loc)
         except LutraError as e:
-            raise LutraError("its weights are real numbers, and nothing in the model is quantised", node.loc,
+            raise LutraError("its weights are real numbers, and nothing in the model is quantised", loc,
                              "train it with quantisation, or quantise it with onnxruntime.quantization first") from e
 
 
@@ -157,37 +155,10 @@ def _step(low: Lowering, views: tuple[View, ...], node: Node) -> View | None:
         case src.Pad():
             return lower_pad(low, view, op, loc)
         case src.ArgMax():
-            return _argmax(low, view, op, loc)
+            return lower_argmax(low, view, op, loc)
         case src.TopK(k=1, indices=True):
-            return _argmax(low, view, src.ArgMax(op.axis), loc)
+            return lower_argmax(low, view, src.ArgMax(op.axis), loc)
     return None
-
-
-def _argmax(low: Lowering, view: View, op: src.ArgMax, loc: str) -> View | None:
-    """In hardware where the integers order as the reals do: one rising affine function for all channels, or offsets of
-    whole steps; None (the host's) otherwise.
-    """
-    view = low.if_integer(view, loc)
-    found = affine(view.chain, view.node)
-    c = view.channels
-    flat = view.index.reshape(-1, c) if view.index.shape[-1:] == (c,) else None
-    in_order = flat is not None and op.axis == view.index.ndim - 1 and (
-        flat == np.arange(view.index.size).reshape(-1, c)).all()
-    if found is None or not in_order or found[0].size > 1 or found[0] <= 0:
-        return None
-    node, steps = view.node, found[1] / found[0]
-    if steps.size > 1:
-        whole = np.rint(steps - steps.min())
-        if (np.abs(steps - steps.min() - whole) > 1e-9).any():
-            return None
-        node = _shifted(node, whole.astype(np.int64), loc)
-    node = Node(ArgMax(), (node,), loc)
-    return View(node, np.arange(node.out.size).reshape(*view.index.shape[:-1], 1), (src.Mul(real(1.0)),))
-
-
-def _shifted(node: Node, add: Array, loc: str) -> Node:
-    lo, hi = node.out.range.lo, node.out.range.hi + int(add.max())
-    return Node(Rescale(Constant(np.ones(1, np.int64)), Constant(add), 0, False, lo, hi), (node,), loc)
 
 
 def _only_host(node: Node, views: Views) -> None:

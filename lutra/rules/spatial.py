@@ -131,4 +131,3 @@ def narrow(integers: Array) -> Array:
         if np.abs(integers).max(initial=0) <= np.iinfo(kind).max:
             return integers.astype(kind)
     return integers.astype(np.int64)
-
