@@ -127,7 +127,7 @@ def matmul(rng: np.random.Generator) -> tuple[Unit, Tensor, Fold]:
 def matmul_pairs(rng: np.random.Generator) -> tuple[Unit, Tensor, Fold]:
     """One whose products are taken by selecting adders."""
     while True:
-        unit, x, fold = matrix(rng, (3, 4, 4, 5, 6, 8, 8), 3 * LANE_BITS)
+        unit, x, fold = matrix(rng, (3, 4, 4, 5, 6, 8, 8), 16 * LANE_BITS)
         if unit.form(fold, x) == "pairs":
             return unit, x, fold
 
