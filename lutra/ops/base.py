@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lutra.errors import LutraError
+from lutra.hw.circuit import Circuit, Lane
 from lutra.hw.netlist import Block
 from lutra.ir import Array, Node, Op, Tensor
 from lutra.ops.events import events
@@ -101,6 +102,12 @@ class Unit(Hardware):
     def cycles(self, fold: Fold, x: Tensor) -> int:
         """Cycles between frames in steady state, exact."""
         return self.loop(fold, x).slots
+
+    def circuit(self, fold: Fold, x: Tensor) -> Callable[[Circuit, list[Lane]], list[Lane]] | None:
+        """What it makes of the lanes of a word, if under this fold it is a function of each word and nothing else, all
+        channels at once, that can be laid into a circuit; then neighbours of its kind may become one unit.
+        """
+        return None
 
     def times(
         self, fold: Fold, x: Tensor, arrivals: Array, release: Array | None = None

@@ -5,17 +5,18 @@ One structure that costs, schedule and hardware are all made from, so that they 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
 from lutra.ir import Graph, Input, Node
-from lutra.ops.base import Fold
+from lutra.ops.base import Fold, Unit
 from lutra.ops.fifo.op import Fifo
 from lutra.ops.fork.op import Fork
 from lutra.ops.width.op import Width
 from lutra.plan.names import Sink, hardware, layer_names, sinks, stream_names
+from lutra.plan.region import Region, regions
 from lutra.plan.stages import Stage, placed
 
 SMALLEST = 2  # depth of a FIFO that takes and gives a word in every cycle
@@ -79,7 +80,8 @@ def connect(
     """
     builder = _Builder(graph, folds, depths, {} if known is None else known)
     for node, readers in sinks(graph).items():
-        builder.place(node, readers)
+        if node not in builder.within:
+            builder.place(node, readers)
     outputs = tuple(builder.ready[Sink(None, k)] for k in range(len(graph.outputs)))
     return Pipeline(tuple(builder.stages), tuple(builder.feeds), outputs, builder.paths)
 
@@ -99,6 +101,12 @@ class _Builder:
         self.graph, self.folds, self.depths, self.known = graph, folds, depths, known
         names = layer_names(graph)
         self.placed = {n: placed(names[n], n, folds[n]) for n in hardware(graph)}
+        self.first: dict[Node, Node] = {}  # of the nodes that become one stage, by the last
+        rows = regions(graph, folds, depths)
+        for last, row in rows.items():
+            self.first[last] = row[0]
+            self.placed[last] = _region([self.placed[n] for n in row])
+        self.within = {n for last, row in rows.items() for n in row if n is not last}
         self.names = stream_names(graph)
         self.stages: list[Stage] = []
         self.feeds: list[tuple[Feed, ...]] = []
@@ -117,7 +125,7 @@ class _Builder:
     def _source(self, node: Node, readers: tuple[Sink, ...]) -> tuple[Feed, int]:
         """What fills a node's stream, and its lanes."""
         if not isinstance(node.op, Input):
-            ports = [Sink(node, p) for p in range(len(node.args))]
+            ports = [Sink(self.first.get(node, node), p) for p in range(len(node.args))]
             index = len(self.stages)
             feed = self._add(self.placed[node], *(self.ready[s] for s in ports))
             for sink in ports:
@@ -150,6 +158,12 @@ class _Builder:
         self.stages.append(self.known.setdefault(stage, stage))
         self.feeds.append(feeds)
         return Feed(len(self.stages) - 1, 0)
+
+
+def _region(row: Sequence[Stage]) -> Stage:
+    """Stages in a row as one."""
+    unit, xs = Region(tuple(s.unit for s in row if isinstance(s.unit, Unit)), tuple(s.fold for s in row)), row[0].xs
+    return Stage(f"{row[0].name}_{row[-1].name}", row[-1].node, unit, unit.folds(xs[0])[0], xs)
 
 
 def _input(graph: Graph, node: Node) -> str:

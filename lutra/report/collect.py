@@ -10,6 +10,7 @@ from lutra.ops.base import Cost
 from lutra.ops.fifo.op import Fifo
 from lutra.plan.devices import Device as Chip
 from lutra.plan.plan import Plan
+from lutra.plan.region import Region
 from lutra.plan.stages import Stage
 from lutra.report.model import Check, Device, Facts, Host, Layer, Model, Resources, Throughput, Timing, Use, share_of
 
@@ -118,6 +119,9 @@ def _layer(plan: Plan, k: int, synthesised: Cost | None) -> Layer:
 
 
 def _constants(stage: Stage) -> list[Constant]:
-    """The integer arrays among an operator's fields; those of truth values are not constants of the arithmetic."""
-    values = [getattr(stage.unit, f.name) for f in fields(stage.unit)]  # type: ignore[arg-type]
+    """The integer arrays among an operator's fields, of a region its operators'; those of truth values are not constants of
+    the arithmetic.
+    """
+    units = stage.unit.units if isinstance(stage.unit, Region) else (stage.unit,)
+    values = [getattr(unit, f.name) for unit in units for f in fields(unit)]  # type: ignore[arg-type]
     return [v for v in values if isinstance(v, Constant) and v.array.dtype != bool]

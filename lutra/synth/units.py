@@ -43,7 +43,7 @@ def synthesise(
     found: dict[str, Resources] = {}
     with ThreadPoolExecutor(jobs or os.cpu_count() or 1) as pool:
         ahead = sorted(once.items(), key=lambda item: item[1] != "")  # the longest first
-        runs = {pool.submit(_resources, files[n], tops[n], device.family, cache): key for key, n in ahead}
+        runs = {pool.submit(synthesise_files, files[n], tops[n], device.family, cache): key for key, n in ahead}
         try:
             for done, run in enumerate(as_completed(runs), 1):
                 found[runs[run]] = run.result()
@@ -58,7 +58,7 @@ def synthesise(
 
 def synthesise_block(block: Block, family: str, cache: Cache) -> Resources:
     """Resources of one unit out of context."""
-    return _resources(sources(single(block)), "unit", family, cache)
+    return synthesise_files(sources(single(block)), "unit", family, cache)
 
 
 def single(block: Block) -> Netlist:
@@ -71,7 +71,8 @@ def single(block: Block) -> Netlist:
     return Netlist("unit", (Instance("u", block, ins, outs),), tuple(streams), *ends)
 
 
-def _resources(files: Mapping[str, str], top: str, family: str, cache: Cache) -> Resources:
+def synthesise_files(files: Mapping[str, str], top: str, family: str, cache: Cache) -> Resources:
+    """Resources of SystemVerilog files (.sv) with what they read, flattened below the module `top`."""
     script = read_script(files, top) + FLOWS[family].format(top=top) + "\ntee -o stat.json stat -json\n"
 
     def make(folder: Path) -> None:

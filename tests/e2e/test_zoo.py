@@ -80,6 +80,16 @@ def test_jet_tagger_needs_a_format_and_is_whole(data, cache):
     assert np.array_equal(acc.simulate(x[:500], stalls=0.3, raw=True), acc.run(x[:500], raw=True))
 
 
+def test_jet_tagger_at_the_clock_s_rate_is_one_circuit(data, cache):
+    acc = lutra.compile(data / "models/qonnx_model_zoo/qkeras_jettagging.onnx", "xc7z020", fps=100e6, clock_mhz=100,
+                        input_range=(-(2**15), 2**15 - 1), input_scale=2**-10, cache=cache)
+    assert [s.unit.kind for s in acc.plan.stages] == ["region"]
+    x = np.random.default_rng(1).integers(-4096, 4096, (1000, 16))
+    assert acc.verify(x, stalls=0.3) == 5000
+    assert acc.measure() == {"interval": acc.interval, "latency": acc.latency}
+    assert acc.interval == 1
+
+
 def test_finn_tfc_gives_its_golden_output(data, cache):
     folder = data / "models/finn"
     acc = lutra.compile(folder / "tfc_w1a1_build_dataflow.onnx", fps=100_000, input_range=(0, 255), input_scale=1.0,

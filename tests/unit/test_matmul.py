@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from lutra.errors import LutraError
+from lutra.hw.circuit import Adder
 from lutra.ir import Constant, Graph, Input, Node, Range, Tensor
 from lutra.ops.base import Fold
-from lutra.ops.matmul.adders import adders
-from lutra.ops.matmul.op import MatMul
+from lutra.ops.matmul.op import MatMul, unrolled
 from lutra.ops.matmul.size import depth_of_dot, popcount_bits
 from lutra.plan.assemble import assemble
 from lutra.sim.rtl import RtlModel, from_words, to_words
@@ -186,12 +186,14 @@ def test_refusals_show_the_value(make, words):
 
 def test_a_graph_of_adders_is_the_matrix_and_only_that():
     op, x = matmul([[7, 0, -14], [-1, 0, 2], [0, 0, 0], [7, 1, -14]]), Tensor((3,), Range(-8, 7))
-    graph = adders(op.weights, x.range)
-    assert graph.inputs == 3
-    assert graph.outputs[2] is None
-    assert graph.outputs[0].index != graph.outputs[1].index
-    assert len(graph.adders) <= 6
-    assert all(a.right.index < graph.inputs + k for k, a in enumerate(graph.adders))
+    made = unrolled(op, x)
+    cells = made.circuit.cells
+    assert made.outputs[2] is None
+    assert made.outputs[0].index != made.outputs[1].index
+    assert 3 + 3 <= len(cells) <= 3 + 6
+    assert all(isinstance(cell, Adder) and cell.right.index < k for k, cell in enumerate(cells[3:], 3))
+    values = made.circuit.evaluate(np.array([[3, 5, -8], [-8, 7, 7]]))
+    assert [int(v) for v in values[made.outputs[0].index] * 2**made.outputs[0].shift] == [133, -154]
     block = op.block(Fold(4, 3, mul="adders"), x)
     assert block.module in block.text
     assert block.params == block.memories == {}

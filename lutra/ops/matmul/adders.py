@@ -1,13 +1,12 @@
 """A constant matrix as a graph of adders and shifts: what a unit that is fully unrolled multiplies with.
 
 The graph is found by the solver of da4ml (C. Sun et al., "da4ml: Distributed Arithmetic for Real-time Neural Networks
-on FPGAs", arXiv 2507.04535), from common subexpressions of the weights' signed digits. What it gives is taken over node
-by node as linear forms of the inputs, so that a node's range is exact and the outputs are proved to be the matrix.
+on FPGAs", arXiv 2507.04535), from common subexpressions of the weights' signed digits. What it gives is taken over cell
+by cell as linear forms of the inputs, so that a cell's range is exact and the outputs are proved to be the matrix.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
 from typing import Any
@@ -15,41 +14,11 @@ from typing import Any
 import numpy as np
 
 from lutra.errors import LutraError
+from lutra.hw.circuit import Adder, Circuit, Lane, Operand
 from lutra.ir import Array, Constant, Range
 
-LEVELS = 2  # adders from register to register
-
-
-@dataclass(frozen=True)
-class Operand:
-    """Node `index` of a graph times 2**shift. An output's shift may be below 0: its node is a multiple of 2**-shift."""
-
-    index: int
-    shift: int = 0
-
-
-@dataclass(frozen=True)
-class Adder:
-    """left + right, or left - right. `left` None: 0."""
-
-    left: Operand | None
-    right: Operand
-    minus: bool
-
-
-@dataclass(frozen=True)
-class Adders:
-    """y = W x. Node i < inputs is x[i]; node inputs + k is adders[k], over nodes before it. outputs: for each row its
-    node and shift, None where the row is zero. ranges: of each node, exact. stages: of each node, behind how many
-    registers its adder lies; `depth`: the most of an output.
-    """
-
-    inputs: int
-    adders: tuple[Adder, ...]
-    outputs: tuple[Operand | None, ...]
-    ranges: tuple[Range, ...]
-    stages: tuple[int, ...]
-    depth: int
+SLOWER = 2  # adders that a row's sum may be deeper than the least, where that saves some
+Signed = tuple[int, Operand] | None  # sign * 2**shift times a cell; None is 0
 
 
 def found() -> bool:
@@ -57,48 +26,68 @@ def found() -> bool:
     return find_spec("da4ml") is not None
 
 
+def multiply(circuit: Circuit, matrix: Array, lanes: list[Lane]) -> list[Lane]:
+    """The lanes of W x for those of x, by adders that the circuit gets. LutraError where the solver is missing."""
+    bases: dict[int, int] = {}  # cells that the lanes are multiples of: by what power of two at least
+    for lane in lanes:
+        if lane.operand is not None:
+            bases[lane.operand.index] = min(lane.operand.shift, bases.get(lane.operand.index, lane.operand.shift))
+    columns = np.zeros((len(matrix), len(bases)), np.int64)
+    for lane, column in zip(lanes, matrix.T.astype(np.int64), strict=True):
+        if lane.operand is not None:
+            index, shift = lane.operand.index, lane.operand.shift
+            columns[:, list(bases).index(index)] += column << (shift - bases[index])
+    offsets = matrix.astype(np.int64) @ np.array([lane.offset for lane in lanes], np.int64)
+    grown = _Growing(circuit, [Operand(i, s) for i, s in bases.items()])
+    sums = grown.solved(columns) if columns.any() else [None] * len(matrix)
+    lows, highs = grown.reach(columns)
+    return [Lane(operand, int(c), Range(int(lo + c), int(hi + c)))
+            for operand, c, lo, hi in zip(sums, offsets, lows, highs, strict=True)]
+
+
 @lru_cache(maxsize=64)
-def adders(weights: Constant, x: Range) -> Adders:
-    """The graph for weights (MH, MW) and inputs in x. LutraError where the solver is missing."""
+def _solve(matrix: Constant, spans: tuple[Range, ...], levels: tuple[int, ...]) -> Any:
+    """The solver's answer for weights (MH, MW); spans, levels: of each input."""
     if not found():
         raise LutraError("the solver da4ml is needed and was not found", hint='pip install "lutra[adders]"')
-    matrix = weights.array.astype(np.int64)
-    builder = _Builder(matrix.shape[1])
-    outputs = builder.solved(matrix, x)
-    forms = np.array(builder.forms)
-    for row, out in zip(matrix, outputs, strict=True):
-        scaled = np.zeros_like(row) if out is None else forms[out.index] * 2.0**out.shift
-        assert np.array_equal(scaled, row), (row, scaled)
-    ends = np.stack([forms * x.lo, forms * x.hi])
-    lows, highs = ends.min(axis=0).sum(axis=1), ends.max(axis=0).sum(axis=1)
-    ranges = tuple(Range(int(lo), int(hi)) for lo, hi in zip(lows, highs, strict=True))
-    stages = tuple((level - 1) // LEVELS if level else 0 for level in builder.levels)
-    last = max((stages[o.index] for o in outputs if o is not None), default=0)
-    return Adders(matrix.shape[1], tuple(builder.made), tuple(outputs), ranges, stages, last)
+    from da4ml.cmvm import solve
+
+    intervals = [(float(x.lo), float(max(x.hi, x.lo + 1)), 1.0) for x in spans]  # of a constant 0 it makes nothing
+    return solve(np.ascontiguousarray(matrix.array.T, np.float32), hard_dc=SLOWER, qintervals=intervals,
+                 latencies=[float(level) for level in levels], adder_size=1)
 
 
-class _Builder:
-    """Takes a solution over. A signed operand is (sign, Operand): sign * 2**shift times a node, None is 0."""
+class _Growing:
+    """Takes a solution over into a circuit. forms: of each cell, as a sum of the bases."""
 
-    def __init__(self, inputs: int) -> None:
-        self.made: list[Adder] = []
-        self.forms: list[Array] = list(np.eye(inputs, dtype=np.int64))
-        self.levels = [0] * inputs
-        self.inputs = inputs
+    def __init__(self, circuit: Circuit, bases: list[Operand]) -> None:
+        self.circuit, self.bases = circuit, bases
+        self.forms = {b.index: row * 2.0**-b.shift for b, row in zip(bases, np.eye(len(bases)), strict=True)}
+        lows, highs = ([int(getattr(circuit.ranges[b.index], end) * 2.0**b.shift) for b in bases]
+                       for end in ("lo", "hi"))
+        self.lows, self.highs = np.array(lows, np.int64), np.array(highs, np.int64)
 
-    def solved(self, matrix: Array, x: Range) -> list[Operand | None]:
+    def reach(self, forms: Array) -> tuple[Array, Array]:
+        """The least and the greatest of sums of the bases (sums, bases)."""
+        ends = np.stack([forms * self.lows, forms * self.highs])
+        return ends.min(axis=0).sum(axis=-1), ends.max(axis=0).sum(axis=-1)
+
+    def solved(self, matrix: Array) -> list[Operand | None]:
         """The rows of a matrix."""
-        from da4ml.cmvm import solve
-
-        spans = [(float(x.lo), float(max(x.hi, x.lo + 1)), 1.0)] * self.inputs  # of a constant 0 it makes nothing
-        values: list[tuple[int, Operand] | None] = [(1, Operand(i)) for i in range(self.inputs)]
-        for part in solve(np.ascontiguousarray(matrix.T, np.float32), qintervals=spans).solutions:
+        spans = tuple(Range(int(lo), int(hi)) for lo, hi in zip(self.lows, self.highs, strict=True))
+        levels = tuple(self.circuit.levels[b.index] for b in self.bases)
+        values: list[Signed] = [(1, b) for b in self.bases]
+        for part in _solve(Constant(matrix), spans, levels).solutions:
             values = self._part(part, values)
-        return [None if v is None else self._positive(*v) for v in values]
+        rows = [None if v is None else self._positive(*v) for v in values]
+        for row, out in zip(matrix, rows, strict=True):
+            scaled = np.zeros(len(row)) if out is None else self.forms[out.index] * 2.0**out.shift
+            assert np.array_equal(scaled, row), (row, scaled)
+        return rows
 
-    def _part(self, part: Any, values: list[tuple[int, Operand] | None]) -> list[tuple[int, Operand] | None]:
+    def _part(self, part: Any, values: list[Signed]) -> list[Signed]:
         """One of the solution's factors: its outputs, from its inputs."""
-        nodes: list[tuple[int, Operand] | None] = []
+        nodes: list[Signed] = []
         for op in part.ops:
             if op.opcode == -1:
                 nodes.append(_scaled(values[op.id0], int(part.inp_shifts[op.id0])))
@@ -108,7 +97,7 @@ class _Builder:
         outs = zip(part.out_idxs, part.out_shifts, part.out_negs, strict=True)
         return [None if i < 0 else _scaled(nodes[i], int(shift), bool(minus)) for i, shift, minus in outs]
 
-    def _sum(self, a: tuple[int, Operand] | None, b: tuple[int, Operand] | None) -> tuple[int, Operand] | None:
+    def _sum(self, a: Signed, b: Signed) -> Signed:
         if a is None or b is None:
             return a if b is None else b
         (sa, x), (sb, y) = a, b
@@ -124,19 +113,19 @@ class _Builder:
 
     def _add(self, adder: Adder) -> int:
         left, right = adder.left, adder.right
-        form = self.forms[right.index] << right.shift
+        form = self.forms[right.index] * 2.0**right.shift
         form = -form if adder.minus else form
-        level = self.levels[right.index]
+        level = self.circuit.levels[right.index]
         if left is not None:
-            form = form + (self.forms[left.index] << left.shift)
-            level = max(level, self.levels[left.index])
-        self.made.append(adder)
-        self.forms.append(form)
-        self.levels.append(level + 1)
-        return len(self.forms) - 1
+            form = form + self.forms[left.index] * 2.0**left.shift
+            level = max(level, self.circuit.levels[left.index])
+        lo, hi = self.reach(form)
+        index = self.circuit.add(adder, Range(int(lo), int(hi)), level + 1)
+        self.forms[index] = form
+        return index
 
 
-def _scaled(value: tuple[int, Operand] | None, shift: int, minus: bool = False) -> tuple[int, Operand] | None:
+def _scaled(value: Signed, shift: int, minus: bool = False) -> Signed:
     if value is None:
         return None
     sign, operand = value

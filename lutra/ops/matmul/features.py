@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from lutra.hw.unrolled import Pipelined
 from lutra.ir import Range
 from lutra.ops.base import STREAMED, Fold
-from lutra.ops.matmul.adders import Adders
 from lutra.ops.matmul.forms import depth, packed_bits
 from lutra.ops.matmul.lanes import Lanes, by_pairs, by_planes, stages, tree
 from lutra.ops.matmul.size import log2_up, ones_and_twos, sum_bits, wide_functions
-from lutra.ops.matmul.unrolled import adder_bits, register_bits
 from lutra.ops.rom import buffer, columns, in_block, lut_bits, rom_blocks
 
 MULT18 = 18  # bits of an operand of an ECP5's multiplier (FPGA-TN-02205); a wider one takes two
@@ -49,10 +48,10 @@ def features(
     }
 
 
-def unrolled_features(graph: Adders, y: Range) -> dict[str, float]:
-    """Terms of a graph of adders: bits of adders, of registers between them, of the slice behind them; unit: 1."""
-    slice_ = len(graph.outputs) * y.bits
-    return {"lut.add": adder_bits(graph), "lut.slice": slice_, "unit": 1, "ff.held": register_bits(graph),
+def unrolled_features(graph: Pipelined) -> dict[str, float]:
+    """Terms of a circuit: bits of adders, of registers between them, of the slice behind them; unit: 1."""
+    slice_ = len(graph.outputs) * graph.y.bits
+    return {"lut.add": graph.logic_bits(), "lut.slice": slice_, "unit": 1, "ff.held": graph.register_bits(),
             "ff.slice": slice_}
 
 

@@ -8,24 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import gcd
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lutra.errors import LutraError
+from lutra.hw.circuit import Circuit, Lane
 from lutra.hw.netlist import Block, Memory, Param, pack
+from lutra.hw.unrolled import Pipelined
 from lutra.ir import Array, Constant, Node, Range, Tensor
 from lutra.ops.base import STREAMED, Cost, Fold, Loop, Unit, check_fold, divisors
 from lutra.ops.cost import estimate
-from lutra.ops.matmul.adders import adders
 from lutra.ops.matmul.adders import found as solver_found
+from lutra.ops.matmul.adders import multiply
 from lutra.ops.matmul.features import features, unrolled_features
 from lutra.ops.matmul.forms import FORMS, depth, form, multipliers
 from lutra.ops.matmul.lanes import Lanes
 from lutra.ops.matmul.product import product
-from lutra.ops.matmul.unrolled import module
 from lutra.ops.rom import in_block, slice_bits
 from lutra.ops.weights import source
 
@@ -149,7 +150,7 @@ class MatMul(Unit):
 
     def _depth(self, fold: Fold, x: Tensor) -> int:
         name = self.form(fold, x)
-        return adders(self.weights, x.range).depth if name == "adders" else depth(name, self._lanes(fold, x.range))
+        return unrolled(self, x).depth if name == "adders" else depth(name, self._lanes(fold, x.range))
 
     def cycles(self, fold: Fold, x: Tensor) -> int:
         """NF * SF a pixel."""
@@ -192,9 +193,14 @@ class MatMul(Unit):
         return Memory(pack(words, self.coding.bits), width, cut)
 
     def _unrolled(self, x: Tensor) -> Block:
-        y, (rows, columns) = self.infer(x).range, self.weights.shape
-        name, text = module(adders(self.weights, x.range), x.range, y)
-        return Block(name, {}, {}, (columns * x.range.bits,), (rows * y.bits,), text=text)
+        (rows, columns), (name, text) = self.weights.shape, unrolled(self, x).module
+        return Block(name, {}, {}, (columns * x.range.bits,), (rows * self.infer(x).range.bits,), text=text)
+
+    def circuit(self, fold: Fold, x: Tensor) -> Callable[[Circuit, list[Lane]], list[Lane]] | None:
+        """By adders, if that is its form."""
+        if self.form(fold, x) != "adders":
+            return None
+        return lambda circuit, lanes: multiply(circuit, self.weights.array, lanes)
 
     def _stored(self, codes: Array) -> Array:
         """Codes (..., SIMD) as in memory: where bipolar, of each G = SIMD // 3 lanes i, G + i, 2G + i the last holds
@@ -226,7 +232,7 @@ class MatMul(Unit):
     def features(self, fold: Fold, x: Tensor, family: str) -> dict[str, float]:
         """Structural terms of the cost (see `lutra.ops.matmul.features`)."""
         if self.form(fold, x) == "adders":
-            return unrolled_features(adders(self.weights, x.range), self.infer(x).range)
+            return unrolled_features(unrolled(self, x))
         nf, sf = self.folded(fold, x)
         y, biased = self._known(x.range)
         return features(fold, self.form(fold, x), nf, sf, x.range, self.coding, y, biased, family)
@@ -251,3 +257,11 @@ class MatMul(Unit):
         from lutra.ops.matmul.samples import nodes
 
         return nodes()
+
+
+@lru_cache(maxsize=64)
+def unrolled(op: MatMul, x: Tensor) -> Pipelined:
+    """A matrix alone as a circuit."""
+    circuit, columns = Circuit(), op.weights.shape[1]
+    lanes = multiply(circuit, op.weights.array, circuit.ports(columns, x.range))
+    return Pipelined(circuit, columns, tuple(circuit.settled(lanes)), x.range, op.infer(x).range)

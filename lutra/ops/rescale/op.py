@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lutra.errors import LutraError
+from lutra.hw.circuit import Circuit, Lane
 from lutra.hw.netlist import Block, Memory, Param, pack
 from lutra.ir import Array, Constant, Node, Range, Tensor, covering
 from lutra.ops.base import Cost, Fold
 from lutra.ops.cost import estimate
 from lutra.ops.elementwise import Elementwise, by_word, check_rows
 from lutra.ops.matmul.size import log2_up, weigh_bits
+from lutra.ops.rescale.circuit import rescale
 from lutra.ops.rom import columns, lut_bits
 
 if TYPE_CHECKING:
@@ -148,6 +150,13 @@ class Rescale(Elementwise):
             "MBITS": 0 if plain else factors.bits, "MSIGNED": int(factors.signed), "TBITS": bits, "SHIFT": self.shift,
             "EVEN": int(self.even), "CLIPPED": int(clipped), "LO": y.lo, "HI": y.hi, "OBITS": y.bits}
         return Block("lutra_rescale", params, memories, (pe * x.range.bits,), (pe * y.bits,))
+
+    def circuit(self, fold: Fold, x: Tensor) -> Callable[[Circuit, list[Lane]], list[Lane]] | None:
+        """Without a multiplier, where every factor is a power of two."""
+        if fold.pe != x.channels or x.range.step > 1:
+            return None
+        powers = all(abs(m).bit_count() == 1 for m in self.mul.array.tolist())
+        return (lambda circuit, lanes: rescale(self, circuit, lanes)) if powers else None
 
     def features(self, fold: Fold, x: Tensor, family: str) -> dict[str, float]:
         """gate, product: bits of x gated by those of a factor, and added; fixed: bits added for constant factors; sum,
