@@ -119,8 +119,8 @@ def _layer(plan: Plan, k: int, synthesised: Cost | None) -> Layer:
 
 
 def _constants(stage: Stage) -> list[Constant]:
-    """The integer arrays among an operator's fields, of a region its operators'; those of truth values are not constants of
-    the arithmetic.
+    """The integer arrays among an operator's fields, of a region its operators'; those of truth values are not
+    constants of the arithmetic.
     """
     units = stage.unit.units if isinstance(stage.unit, Region) else (stage.unit,)
     values = [getattr(unit, f.name) for unit in units for f in fields(unit)]  # type: ignore[arg-type]
