@@ -34,6 +34,7 @@ from lutra.ops.threshold.op import Threshold
 from lutra.ops.upsample.op import Upsample
 from lutra.ops.width.op import Width
 from lutra.ops.window.op import Window
+from lutra.plan.region import Region
 from lutra.synth import Resources, synthesise_block
 from lutra.tools.cache import Cache
 
@@ -141,10 +142,19 @@ def matmul_dsp(rng: np.random.Generator) -> tuple[Unit, Tensor, Fold]:
 
 
 def matmul_adders(rng: np.random.Generator) -> tuple[Unit, Tensor, Fold]:
-    """A small one as a graph of adders."""
+    """A small one as a graph of adders, alone or with a requantiser behind it and a second one."""
     rows, columns = pick(rng, (4, 5, 8, 10, 16)), pick(rng, (4, 8, 10, 16))
     w, x = weights(rng, (rows, columns), (2, 3, 4, 6, 8)), integers(rng)
-    return MatMul(Constant(w)), Tensor((columns,), Range(0, 1) if x.bipolar else x), Fold(rows, columns, mul="adders")
+    first, of = MatMul(Constant(w)), Tensor((columns,), Range(0, 1) if x.bipolar else x)
+    fold = Fold(rows, columns, mul="adders")
+    if rng.random() < 0.5:
+        return first, of, fold
+    y, after = first.infer(of).range, pick(rng, (4, 5, 8, 10, 16))
+    add = rng.integers(-y.largest, y.largest + 1, rows) // 8
+    middle = Rescale(Constant(np.ones(1, np.int64)), Constant(add), max(y.bits - 5, 0), True, 0, 15)
+    last = MatMul(Constant(weights(rng, (after, rows), (2, 3, 4, 6))))
+    region = Region((first, middle, last), (fold, Fold(rows), Fold(after, rows, mul="adders")))
+    return region, of, region.folds(of)[0]
 
 
 def matrix(rng: np.random.Generator, widths: tuple[int, ...], lane_bits: int) -> tuple[MatMul, Tensor, Fold]:

@@ -34,15 +34,15 @@ def netlist(pipe: Pipeline, name: str) -> Netlist:
     streams = [Stream(wires[f], width, None if f.stage is None else names[f.stage], readers.get(f))
                for f, width in widths.items()]
     instances: list[Instance] = []
-    for k, name in enumerate(names):
+    for k, unit in enumerate(names):
         given = tuple(wires[f] for f in pipe.feeds[k])
         if k in feeders:
-            feeder = _feeder(k, feeders[k], name)
-            streams.append(Stream(feeder.outputs[0], feeders[k].outputs[0], feeder.name, name))
+            feeder = _feeder(k, feeders[k], unit)
+            streams.append(Stream(feeder.outputs[0], feeders[k].outputs[0], feeder.name, unit))
             instances.append(feeder)
             given += feeder.outputs
         outputs = tuple(wires[Feed(k, p)] for p in range(pipe.stages[k].sinks))
-        instances.append(Instance(name, blocks[k], given, outputs))
+        instances.append(Instance(unit, blocks[k], given, outputs))
     first = tuple(End(wires[Feed(None, k)], words) for k, words in enumerate(pipe.in_words))
     last = tuple(End(wires[f], pipe.at(f).words[1]) for f in pipe.outputs)
     return Netlist(name, tuple(instances), tuple(streams), first, last)

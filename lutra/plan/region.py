@@ -60,9 +60,13 @@ class Region(Unit):
         y, (name, text) = self.infer(x), laid(self, x).module
         return Block(name, {}, {}, (x.channels * x.range.bits,), (y.channels * y.range.bits,), text=text)
 
+    def features(self, fold: Fold, x: Tensor, family: str) -> dict[str, float]:
+        """Those of a graph of adders; roundings count as many bits as they have functions."""
+        return unrolled_features(laid(self, x))
+
     def cost(self, fold: Fold, x: Tensor, family: str) -> Cost:
-        """As fitted to graphs of adders, of which it has the most; roundings count as many functions as they are."""
-        return estimate(family, "matmul_adders", unrolled_features(laid(self, x)))
+        """As fitted to graphs of adders, alone and in regions."""
+        return estimate(family, "matmul_adders", self.features(fold, x, family))
 
     @classmethod
     def samples(cls) -> SearchStrategy[Node]:

@@ -34,6 +34,7 @@ def test_what_stands_between(design):
     graph, folds = design
     _, bits, last = folds
     netlist = assemble(graph, folds, {Sink(bits, 0): 3, Sink(last, 0): 2})
+    assert netlist.name == "lutra_top"
     assert [i.name for i in netlist.instances] == [
         "u0_matmul", "u1_fifo", "u2_width", "u3_threshold", "u4_width", "u5_fifo", "u6_matmul"]
     assert [s.name for s in netlist.streams] == [f"s{k}" for k in range(8)]
