@@ -1,0 +1,16 @@
+"""Training in fixed point: what the training loop computes is what the hardware computes, on every bit.
+
+>>> import lutra.quant as q                                                                  # doctest: +SKIP
+>>> q.quantize(net, q.Recipe(weights=q.Fixed(4), activations=q.Fixed(4), elementwise=q.Fixed(8)))  # doctest: +SKIP
+>>> q.calibrate(net, loader)                                                                 # doctest: +SKIP
+"""
+
+from lutra.quant.cast import cast
+from lutra.quant.formats import Binary, Fixed, Format, KHot, Scaled, Ternary
+from lutra.quant.network import Schedule, calibrate, freeze, parameters, quantize, sites
+from lutra.quant.recipe import Recipe
+from lutra.quant.sites import Site
+from lutra.quant.table import Row, formats
+
+__all__ = ["Binary", "Fixed", "Format", "KHot", "Recipe", "Row", "Scaled", "Schedule", "Site", "Ternary", "calibrate",
+           "cast", "formats", "freeze", "parameters", "quantize", "sites"]

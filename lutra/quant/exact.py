@@ -1,0 +1,80 @@
+"""Arithmetic of evaluation, exact: single precision while a proven bound lets it, double beyond, else an error.
+
+Every operand of a product is an integer times a unit. With |x| <= X units and weights w, no partial sum of a product
+exceeds max over rows of sum |w| * X + |bias| units, whatever the order of the additions. Up to 2**24 single precision
+holds it, if units are powers of two. Accelerators always take double: their single precision may be less than that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lutra.errors import LutraError
+from lutra.quant import modes
+from lutra.quant.cast import operator as cast
+from lutra.quant.scaled import scaled
+from lutra.quant.sites import Site
+
+SINGLE = 1 << 24
+BIAS_BITS = 32
+
+
+def unit_of(x: Site, w: Site) -> Tensor:
+    """The worth of an accumulator's last place, double precision, () or one for each output channel."""
+    worth = w.unit()
+    return x.unit().min() * (worth.flatten() if worth.ndim else worth)
+
+
+def bias_cast(bias: Tensor, x: Site, w: Site) -> Tensor:
+    """The bias (C,) as a 32-bit integer of the accumulator's units, of its own type.
+
+    Single precision holds it: rounding takes bits from a number of 24. Units that are no powers of two stay in double.
+    """
+    if not (x.shift and w.shift):
+        return scaled(bias.double(), unit_of(x, w), -(1 << BIAS_BITS - 1), (1 << BIAS_BITS - 1) - 1)
+    fraction = modes.exponent(x.point.detach()).max() + modes.exponent(w.point.detach()).flatten()
+    fraction = fraction if w.point.ndim else fraction[0]
+    return cast(bias.double(), fraction, BIAS_BITS, True, "RND", "SAT").to(bias.dtype)
+
+
+def precision(x: Tensor, w: Tensor, bias: Tensor | None, sites: tuple[Site, Site], rows: int, most: int,
+              ) -> torch.dtype:
+    """The type in which a matrix product of cast operands is exact.
+
+    The operands x, w and bias are cast already, by the two `sites` of x and w; `rows` is the dimension of w that is not
+    summed over; an accumulator may have `most` bits.
+
+    Raises LutraError: an accumulator that double precision does not hold, with the elementwise layer behind it.
+    """
+    at, by = sites
+    if not (at.shift and by.shift) or x.device.type != "cpu":
+        return torch.float64
+    spread = float(at.unit().max() / at.unit().min()) if at.point.ndim else 1.0
+    limit = at.limit * spread
+    taps = w.numel() // w.shape[rows]
+    if bias is None and taps * limit * by.limit <= SINGLE:
+        return x.dtype
+    if torch.compiler.is_compiling():  # no numbers to look at
+        return torch.float64
+    others = [d for d in range(w.ndim) if d != rows]
+    bound = (w.detach().double() / by.unit()).abs().sum(others) * limit
+    if bias is not None:
+        bound = bound.max() + (bias.detach().double() / unit_of(at, by)).abs()
+    top = float(bound.max())
+    if top > 2.0**most:
+        raise LutraError(f"an accumulator of {top:.3g} units, beyond 2**{most}", at.name, "take fewer bits")
+    return x.dtype if top <= SINGLE else torch.float64
+
+
+def product(func: Callable[..., Tensor], dtype: torch.dtype, operands: tuple[Tensor | None, ...], *args: Any,
+            **kwargs: Any) -> Tensor:
+    """A matrix product in this type, by an algorithm that only multiplies and adds."""
+    operands = tuple(t if t is None else t.to(dtype) for t in operands)
+    if torch.compiler.is_compiling():
+        return func(*operands, *args, **kwargs)
+    with torch.backends.nnpack.flags(enabled=False):  # its Winograd transform divides
+        return func(*operands, *args, **kwargs)

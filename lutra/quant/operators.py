@@ -1,0 +1,238 @@
+"""Which casts stand at which operator, whether a module or a function calls it.
+
+A `TorchFunctionMode` sees every operator of the user's own forward. Matrix products cast their inputs; normalisation,
+sums, products, means and functions of streams cast their results; ReLU, maxima, views and concatenation are exact and
+have none. Operators in place are executed out of place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from lutra.errors import LutraError
+from lutra.quant import exact
+from lutra.quant.casts import Casts, Observer, place
+from lutra.quant.sites import Site
+
+Function = Callable[..., Any]
+
+
+class Operators(TorchFunctionMode):
+    """Casts at the operators of one run of a network; `exact`: in evaluation, where every number has to be exact."""
+
+    def __init__(self, casts: Casts, exact: bool) -> None:
+        super().__init__()
+        self.casts, self.exact = casts, exact
+        self.counts: dict[str, int] = {}
+        self.stale: list[Tensor] = []  # tensors that the user's forward has overwritten, which here were not
+
+    def __torch_function__(self, func: Function, types: Any, args: tuple[Any, ...] = (),
+                           kwargs: dict[str, Any] | None = None) -> Any:
+        """Run an operator with its casts."""
+        kwargs = kwargs or {}
+        if self.stale and not torch.compiler.is_compiling():
+            self.refuse_stale(func, args)
+        name = NAMES.get(func)
+        result = func(*args, **kwargs) if name is None else RULES[name](self, func, *args, **kwargs)
+        if func in IN_PLACE and args[0] is not result:
+            self.stale.append(args[0])
+        if self.casts.locating and isinstance(result, Tensor) and not bool(result.isfinite().all()):
+            self.blame(func, args)
+        return result
+
+    @property
+    def path(self) -> str:
+        """Of the module that is being run."""
+        return self.casts.stack[-1][0]
+
+    def site(self, role: str) -> Site | None:
+        """The cast of this role at the module that is being run; each call is the next of that role there."""
+        first = place(self.path, role, 0)
+        count = self.counts.get(first, 0)
+        self.counts[first] = count + 1
+        return self.casts.site(self.path, role, count)
+
+    def pass_through(self, x: Tensor, site: Site | None) -> Tensor:
+        """The numbers cast, or only looked at while the network is calibrated."""
+        if site is None:
+            return x
+        if self.casts.observers is not None:
+            self.casts.observers.setdefault(place(site.path, site.role, 0), Observer(site)).see(x)
+            return x
+        cast: Tensor = site(x)
+        return cast
+
+    def wide(self, x: Any) -> Any:
+        """A tensor in double precision, where numbers have to be exact; an exported graph is exact by its meaning."""
+        inexact = not self.exact or self.casts.observers is not None or torch.compiler.is_exporting()
+        return x if inexact or not isinstance(x, Tensor) or not x.is_floating_point() else x.double()
+
+    def result(self, role: str, func: Function, *args: Any, **kwargs: Any) -> Tensor:
+        """The result of an elementwise layer, cast."""
+        site = self.site(role)
+        if site is None:
+            out: Tensor = func(*args, **kwargs)
+            return out
+        out = self.pass_through(func(*[self.wide(a) for a in args], **kwargs), site)
+        return out.to(site.point.dtype) if self.exact else out
+
+    def parameter(self, x: Any, role: str) -> Any:
+        """A parameter of an elementwise layer, cast; numbers and streams as they are."""
+        return self.pass_through(x, self.site(role)) if isinstance(x, nn.Parameter) else x
+
+    def refuse_stale(self, func: Function, args: tuple[Any, ...]) -> None:
+        """Stop where a tensor is read that an operator in place was to change."""
+        if any(a is s for a in args for s in self.stale):
+            raise LutraError("the result of an operator in place is read under its old name", self.path,
+                             "write x = x.add_(y), or x = x + y")
+
+    def blame(self, func: Function, args: tuple[Any, ...]) -> None:
+        """Name the first operator whose result is not finite."""
+        name = getattr(func, "__name__", str(func))
+        bad = [a for a in args if isinstance(a, Tensor) and a.is_floating_point() and not bool(a.isfinite().all())]
+        why = "of operands that are not finite either" if bad else "of finite operands"
+        raise LutraError(f"{name} gives a number that is not finite, {why}", self.path or "the network",
+                         "training has diverged: lower the learning rate")
+
+
+def weight_site(mode: Operators, weight: Tensor) -> tuple[Tensor, Site | None]:
+    """A weight as it is multiplied, and its cast: the module's own parametrization, or one for a bare tensor."""
+    own = getattr(mode.casts.stack[-1][1], "parametrizations", None)
+    if own is not None and "weight" in own and isinstance(own["weight"][-1], Site):
+        return weight, own["weight"][-1]
+    site = mode.site("weight")
+    return mode.pass_through(weight, site), site
+
+
+def matrix_product(mode: Operators, func: Function, x: Tensor, weight: Tensor, bias: Tensor | None = None, *args: Any,
+                   **kwargs: Any) -> Tensor:
+    """A convolution or linear layer: the exact accumulator."""
+    at = mode.site("input")
+    x = mode.pass_through(x, at)
+    weight, by = weight_site(mode, weight)
+    if at is None or by is None or mode.casts.observers is not None:
+        out: Tensor = func(x, weight, bias, *args, **kwargs)
+        return out
+    bias = None if bias is None else exact.bias_cast(bias, at, by)
+    if not mode.exact or torch.compiler.is_exporting():
+        return func(x, weight, None if bias is None else bias.to(weight.dtype), *args, **kwargs)  # type: ignore[no-any-return]
+    x = x.to(weight.dtype)
+    dtype = exact.precision(x, weight, bias, (at, by), 1 if func in TRANSPOSED else 0, accumulator_bits(mode))
+    return exact.product(func, dtype, (x, weight, bias), *args, **kwargs)
+
+
+def stream_product(mode: Operators, func: Function, x: Tensor, other: Tensor, **kwargs: Any) -> Tensor:
+    """A matrix product of two streams, or of a stream and a bare weight (inputs, outputs)."""
+    at, by = mode.site("input"), mode.site("weight" if isinstance(other, nn.Parameter) else "other")
+    x, other = mode.pass_through(x, at), mode.pass_through(other, by)
+    if at is None or by is None or not mode.exact or mode.casts.observers is not None or torch.compiler.is_exporting():
+        return func(x, other, **kwargs)  # type: ignore[no-any-return]
+    bits = 0.0 if other.ndim == 0 else x.shape[-1] * at.limit * by.limit
+    single = bits <= exact.SINGLE and at.shift and by.shift and x.device.type == "cpu"
+    if bits > 2.0 ** accumulator_bits(mode):
+        raise LutraError(f"an accumulator of {bits:.3g} units", at.name, "take fewer bits")
+    return exact.product(func, other.dtype if single else torch.float64, (x, other), **kwargs)
+
+
+def accumulator_bits(mode: Operators) -> int:
+    """Bits that leave room in double precision for a factor of the recipe's elementwise width and a sum."""
+    form = mode.casts.recipe.multipliers or mode.casts.recipe.elementwise
+    return 52 - (form.width if form else 0)
+
+
+def batch_norm(mode: Operators, func: Function, x: Tensor, mean: Tensor | None, var: Tensor | None,
+               weight: Tensor | None = None, bias: Tensor | None = None, training: bool = False, momentum: float = 0.1,
+               eps: float = 1e-5) -> Tensor:
+    """With batch statistics its result cast; at inference cast(a x + c), a and c in formats of their own."""
+    factor, term = mode.site("factor"), mode.site("term")
+    frozen = mode.casts.statistics_frozen and mean is not None
+    if factor is None or term is None or (training and not frozen):
+        return mode.result("output", func, x, mean, var, weight, bias, training, momentum, eps) if training else \
+            func(x, mean, var, weight, bias, training, momentum, eps)
+    assert mean is not None and var is not None
+    a, c = folded(mean, var, weight, bias, eps)
+    a, c = mode.pass_through(a, factor), mode.pass_through(c, term)
+    shape = (-1, *[1] * (x.ndim - 2))
+    a, c = a.to(factor.point.dtype).view(shape), c.to(term.point.dtype).view(shape)
+    return mode.result("output", torch.addcmul, c, x, a)
+
+
+def folded(mean: Tensor, var: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float) -> tuple[Tensor, Tensor]:
+    """Normalisation as a x + c: a = gamma / sqrt(var + eps), c = beta - mean a, each (C,), in double precision."""
+    a = torch.rsqrt(var.double() + eps) if weight is None else weight.double() / torch.sqrt(var.double() + eps)
+    c = -mean.double() * a
+    return a, c if bias is None else c + bias.double()
+
+
+def elementwise(mode: Operators, func: Function, x: Any, other: Any, *args: Any, **kwargs: Any) -> Any:
+    """A sum, difference, product or quotient of streams, parameters and numbers."""
+    if not any(isinstance(t, Tensor) and t.is_floating_point() for t in (x, other)):
+        return func(x, other, *args, **kwargs)
+    name = NAMES[func]
+    role = "factor" if name in ("mul", "div") else "constant"
+    x, other = mode.parameter(x, role), mode.parameter(other, role)
+    return mode.result(name, OUT_OF_PLACE.get(func, func), x, other, *args, **kwargs)
+
+
+def prelu(mode: Operators, func: Function, x: Tensor, slope: Tensor) -> Tensor:
+    """PReLU: the slope cast, the result cast."""
+    return mode.result("prelu", func, x, mode.pass_through(slope, mode.site("slope")))
+
+
+def function(mode: Operators, func: Function, x: Tensor, *args: Any, **kwargs: Any) -> Any:
+    """A function of one stream or a mean; the division of a mean is that of the exact sum, rounded once by the cast."""
+    if not x.is_floating_point():
+        return func(x, *args, **kwargs)
+    if "inplace" in kwargs:
+        kwargs["inplace"] = False
+    return mode.result(NAMES[func], func, x, *args, **kwargs)
+
+
+def rectify(mode: Operators, func: Function, x: Tensor, *args: Any, **kwargs: Any) -> Any:
+    """A function that is exact on any format: out of place, no cast."""
+    if kwargs.get("inplace"):
+        kwargs["inplace"] = False
+        mode.stale.append(x)
+    return OUT_OF_PLACE.get(func, func)(x, *args, **kwargs)
+
+
+def _variants(*names: str) -> list[Function]:
+    """The functions and methods of these names."""
+    spaces = (torch, Tensor, F)
+    found = [getattr(s, n) for n in names for s in spaces if hasattr(s, n)]
+    return [f for f in found if callable(f)]
+
+
+def _arithmetic(name: str, *more: str) -> dict[Function, str]:
+    return dict.fromkeys(_variants(name, name + "_", f"__{name}__", f"__r{name}__", f"__i{name}__", *more), name)
+
+
+FUNCTIONS = ("sigmoid", "tanh", "silu", "hardswish", "hardsigmoid", "gelu", "elu", "selu", "celu", "mish", "leaky_relu",
+             "softplus", "avg_pool1d", "avg_pool2d", "avg_pool3d", "adaptive_avg_pool1d", "adaptive_avg_pool2d",
+             "adaptive_avg_pool3d", "mean", "sum")
+TRANSPOSED = tuple(_variants("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"))
+RULES: dict[str, Function] = {
+    "product": matrix_product, "matmul": stream_product, "batch_norm": batch_norm, "prelu": prelu, "rectify": rectify,
+    **dict.fromkeys(("add", "sub", "mul", "div"), elementwise), **dict.fromkeys(FUNCTIONS, function),
+}
+NAMES: dict[Function, str] = {
+    **dict.fromkeys([*_variants("conv1d", "conv2d", "conv3d", "linear"), *TRANSPOSED], "product"),
+    **dict.fromkeys(_variants("matmul", "bmm", "__matmul__"), "matmul"),
+    F.batch_norm: "batch_norm", **dict.fromkeys(_variants("prelu"), "prelu"),
+    **dict.fromkeys(_variants("relu", "relu_", "relu6", "hardtanh", "clamp_"), "rectify"),
+    **_arithmetic("add"), **_arithmetic("sub", "subtract"), **_arithmetic("mul", "multiply"),
+    **_arithmetic("div", "divide", "__truediv__", "__rtruediv__", "__itruediv__"),
+    **{f: name for name in FUNCTIONS for f in _variants(name)},
+}
+OUT_OF_PLACE: dict[Function, Function] = {
+    **{getattr(Tensor, n): getattr(torch, b) for b in ("add", "sub", "mul", "div", "relu")
+       for n in (f"{b}_", f"__i{b}__") if hasattr(Tensor, n)},
+    Tensor.__itruediv__: torch.div, Tensor.clamp_: torch.clamp, torch.relu_: torch.relu,
+}
+IN_PLACE = frozenset(OUT_OF_PLACE)

@@ -1,0 +1,52 @@
+"""Which format goes where."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+from lutra.quant.formats import Fixed, Format, KHot, Scaled, at_least
+
+# What a cast stands behind: the inputs of matrix products, weights, the factor and slope of elementwise layers, and
+# all else, which is a result of an elementwise layer or its additive parameter.
+INPUTS, WEIGHTS, MULTIPLIERS = ("input", "other"), ("weight",), ("factor", "slope")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Formats of a network; None leaves numbers as they are, in floating point.
+
+    Its fields:
+        weights: of convolutions and linear layers.
+        activations: inputs of matrix products, cast at the consumer.
+        elementwise: results of normalisation, sums, products and means of streams, PReLU and other functions; also
+            the parameters of such layers.
+        first_last: least bits of weights and activations of the first and the last convolution or linear layer, in the
+            order in which the modules are registered; 0: no exception.
+        multipliers: of normalisation's factor and PReLU's slope; None: as `elementwise`.
+        normalise: divide a point's gradient by sqrt(elements * greatest integer), as LSQ does; for optimisers that are
+            not scale-free. Learned scales always do.
+        overrides: by patterns of module paths ("layer1.*"), the first that matches; a recipe that stands for this one
+            there, without the exception for the first and last layer, or None for floating point.
+    """
+
+    weights: Format | None = None
+    activations: Fixed | Scaled | None = None
+    elementwise: Fixed | None = None
+    first_last: int = 8
+    multipliers: Fixed | KHot | None = None
+    normalise: bool = False
+    overrides: Mapping[str, Recipe | None] = field(default_factory=dict)
+
+    def form(self, path: str, role: str, ends: tuple[str, ...] = ()) -> Format | None:
+        """The format of the cast that stands in a role at a module; `ends`: paths of the first and last layer."""
+        for pattern, other in self.overrides.items():
+            if fnmatchcase(path, pattern):
+                return other.form(path, role) if other else None
+        if role in MULTIPLIERS:
+            return self.multipliers or self.elementwise
+        if role not in INPUTS + WEIGHTS:
+            return self.elementwise
+        form = self.weights if role in WEIGHTS else self.activations
+        return at_least(form, self.first_last) if path in ends else form
