@@ -5,8 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 REPO = Path(__file__).resolve().parents[1]
+settings.register_profile("any machine", deadline=None)  # how long a case takes is no property of the code
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")

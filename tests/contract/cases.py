@@ -119,7 +119,7 @@ def series(cls: type[Hardware], number: int) -> list[Node]:
     nodes: list[Node] = []
 
     @seed(number)
-    @settings(max_examples=SERIES + (number > 0), database=None, deadline=None, phases=[Phase.generate],
+    @settings(max_examples=SERIES + (number > 0), database=None, phases=[Phase.generate],
               suppress_health_check=list(HealthCheck))
     @given(cls.samples())
     def collect(node: Node) -> None:

@@ -23,7 +23,7 @@ def frames(node: Node, seed: int, count: int = 5):
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda u: u.__name__)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data(), st.integers(0, 99), st.sampled_from(TYPES))
 def test_kernels_equal_the_meaning_and_stay_in_range(unit, data, seed, kind):
     node = data.draw(unit.samples())
@@ -36,7 +36,7 @@ def test_kernels_equal_the_meaning_and_stay_in_range(unit, data, seed, kind):
     assert np.array_equal(node.op.kernel(node.args[0].out)(x.astype(kind)), y)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(MatMul.samples())
 def test_both_ends_of_a_product_are_reached(node):
     w, x = node.op.weights.array, node.args[0].out.range
@@ -46,7 +46,7 @@ def test_both_ends_of_a_product_are_reached(node):
 
 
 @pytest.mark.parametrize("unit", (Rescale, Table), ids=lambda u: u.__name__)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.data())
 def test_ranges_of_elementwise_units_are_the_narrowest(unit, data):
     node = data.draw(unit.samples())
@@ -57,7 +57,7 @@ def test_ranges_of_elementwise_units_are_the_narrowest(unit, data):
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda u: u.__name__)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.data())
 def test_schedules_agree_with_themselves(unit, data):
     """Every word is read once and in order, every output word has a slot, features are not negative."""

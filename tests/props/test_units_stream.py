@@ -31,7 +31,7 @@ def words(node, x, fold):
 
 
 @pytest.mark.parametrize("cls", [u for u in UNITS if u is not Window])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_a_loop_takes_and_gives_every_word_once(cls, data):
     node, x, fold = data.draw(folded(cls))
@@ -44,7 +44,7 @@ def test_a_loop_takes_and_gives_every_word_once(cls, data):
 
 
 @pytest.mark.parametrize("cls", UNITS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=st.data(), seed=st.integers(0, 2**31))
 def test_times_keep_order_and_later_words_are_never_earlier(cls, data, seed):
     """Max-plus: one word a cycle on either side, none before it arrives, and no time shrinks when one arrival grows."""
@@ -59,7 +59,7 @@ def test_times_keep_order_and_later_words_are_never_earlier(cls, data, seed):
 
 
 @pytest.mark.parametrize("cls", UNITS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_cycles_are_the_interval_of_times(cls, data):
     node, x, fold = data.draw(folded(cls))
@@ -69,7 +69,7 @@ def test_cycles_are_the_interval_of_times(cls, data):
     assert set(np.diff(ends).tolist()) == {node.op.cycles(fold, x)}
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(data=st.data())
 def test_a_window_waits_little(data):
     """Its interval is at most a sixteenth above the slower of writing and reading, in the memory that it needs."""
@@ -80,7 +80,7 @@ def test_a_window_waits_little(data):
     assert rows.need < rows.slots <= 2 * rows.need + rows.stride + 7
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(Pad.samples())
 def test_codes_of_a_padded_stream_are_affine(node):
     """What the module computes, ADD + MUL * code modulo the width, is the wider range's code of every value."""
@@ -94,7 +94,7 @@ def test_codes_of_a_padded_stream_are_affine(node):
         assert x.within(y)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(MaxReduce.samples(), st.integers(0, 2**31))
 def test_codes_have_the_order_of_values(node, seed):
     """So a maximum of codes (two's complement where signed) is the code of the maximum."""

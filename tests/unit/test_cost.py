@@ -20,7 +20,7 @@ BENCH = Path(__file__).resolve().parents[2] / "bench"
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("unit", units(), ids=lambda u: u.__name__)
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_every_unit_has_a_cost_on_every_family(family, unit, data):
     node = data.draw(unit.samples())

@@ -14,7 +14,7 @@ from lutra.ir import Array, Constant, Node, Tensor
 from lutra.ops.base import Cost, Fold, Loop, Unit, divisors
 from lutra.ops.cost import estimate
 from lutra.ops.events import one_a_cycle
-from lutra.ops.reorder.radix import MOST, digits, distances
+from lutra.ops.reorder.radix import digits, distances
 from lutra.ops.rom import blocks, in_block, lut_bits, lut_ram, sliced
 
 if TYPE_CHECKING:
@@ -126,9 +126,7 @@ class Reorder(Unit):
     def block(self, fold: Fold, x: Tensor) -> Block:
         """`lutra_reorder`."""
         width, words = self.lanes(fold, x)[0] * x.range.bits, max(self.size // fold.pe, 1)
-        params: dict[str, Param] = {"BITS": x.range.bits, "LANES": fold.pe, "BLOCK": self.size, "RAM": 0, "ROM": 0}
-        params |= {"FIRST": 0, "STEP_BLOCK": 0, **{f"{name}{i + 1}": int(name == "COUNT")
-                                                   for name in ("COUNT", "STEP") for i in range(MOST)}}
+        params: dict[str, Param] = {"BITS": x.range.bits, "LANES": fold.pe, "BLOCK": self.size}
         if self._wires(fold):
             bits = max((self.size - 1).bit_length(), 1)
             memory = {"FILE": Memory(pack(self.order.array[None], bits), self.size * bits)}

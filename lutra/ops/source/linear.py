@@ -9,7 +9,7 @@ import numpy as np
 from lutra.errors import LutraError
 from lutra.ir import REAL, Array, Constant, Tensor
 from lutra.ops.source.base import SourceOp
-from lutra.ops.source.window import chunks, out_size, pad, windows
+from lutra.ops.source.window import by_chunks, out_size, pad, windows
 
 # An exact decomposition of weights: integers (int64, the weights' shape) and scales (float64, broadcastable), whose
 # product is the weights bit for bit.
@@ -76,8 +76,7 @@ class Conv(SourceOp):
     def evaluate(self, *args: Array) -> Array:
         """Windows as rows of a matrix, a chunk of frames at a time."""
         (x,) = args
-        parts = [self._frames(x[part]) for part in chunks(len(x), int(np.prod(x.shape[1:] + self.kernel)))]
-        return np.concatenate(parts) if parts else self._frames(x)
+        return by_chunks(self._frames, x, int(np.prod(x.shape[1:] + self.kernel)))
 
     def _frames(self, x: Array) -> Array:
         padded = pad(np.asarray(x, dtype=np.float64), (0, *self.before), (0, *self.after), 0.0)

@@ -9,7 +9,7 @@ import numpy as np
 from lutra.errors import LutraError
 from lutra.ir import REAL, Array, Tensor
 from lutra.ops.source.base import SourceOp
-from lutra.ops.source.window import chunks, out_size, pad, windows
+from lutra.ops.source.window import by_chunks, out_size, pad, windows
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,7 @@ class MaxPool(SourceOp):
     def evaluate(self, *args: Array) -> Array:
         """Minus infinity is the padding."""
         (x,) = args
-        parts = [self._frames(x[part]) for part in chunks(len(x), int(np.prod(x.shape[1:] + self.kernel)))]
-        return np.concatenate(parts) if parts else self._frames(x)
+        return by_chunks(self._frames, x, int(np.prod(x.shape[1:] + self.kernel)))
 
     def _frames(self, x: Array) -> Array:
         padded = pad(np.asarray(x, dtype=np.float64), (0, *self.before), (0, *self.after), -np.inf)
@@ -85,8 +84,7 @@ class AveragePool(SourceOp):
     def evaluate(self, *args: Array) -> Array:
         """One sum, one division."""
         (x,) = args
-        parts = [self._frames(x[part]) for part in chunks(len(x), int(np.prod(x.shape[1:] + self.kernel)))]
-        return np.concatenate(parts) if parts else self._frames(x)
+        return by_chunks(self._frames, x, int(np.prod(x.shape[1:] + self.kernel)))
 
     def _frames(self, x: Array) -> Array:
         padded = pad(np.asarray(x, dtype=np.float64), (0, *self.before), (0, *self.after), 0.0)

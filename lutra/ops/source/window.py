@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -44,7 +44,8 @@ def windows(x: Array, kernel: Sequence[int], stride: Sequence[int], dilation: Se
     return np.asarray(view[(slice(None), slice(None), *steps)])
 
 
-def chunks(frames: int, elements: int) -> Iterator[slice]:
-    """Slices of the batch of which none has more than CHUNK `elements` a frame, or one frame."""
+def by_chunks(function: Callable[[Array], Array], x: Array, elements: int) -> Array:
+    """The function of all frames x (N, ...), so many at a time that they make up to CHUNK `elements`, so many each."""
     step = max(1, CHUNK // max(1, elements))
-    return (slice(i, i + step) for i in range(0, frames, step))
+    parts = [function(x[i : i + step]) for i in range(0, len(x), step)]
+    return np.concatenate(parts) if parts else function(x)
