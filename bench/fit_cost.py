@@ -23,7 +23,7 @@ COUNT = {"matmul": 40, "matmul_pairs": 16, "threshold": 16, "rescale": 20, "dept
 USUAL = 12
 ALIKE = 3  # configurations that two families are compared on
 FABRIC = {"xcup": "xc7"}  # the same six-input LUTs and memories
-SHARED = {"matmul_pairs": "matmul", "matmul_dsp": "matmul"}  # whose memories in LUTs are the other's: fitted there
+SHARED = dict.fromkeys(("matmul_pairs", "matmul_dsp", "depthwise"), "matmul")  # memories in LUTs are fitted there
 MEMORY = "lut.weights"
 FLOOR = 20.0  # LUTs or FFs under which errors count as absolute
 
