@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lutra.errors import LutraError
-from lutra.frames import gather, of_input, single
+from lutra.frames import gather, like, of_input, single
 from lutra.hw.netlist import Netlist
 from lutra.ir import Array, Graph, Input
 from lutra.plan.assemble import assemble
@@ -46,6 +46,7 @@ class Accelerator:
 
     Frames x are (N, *shape) in the source's layout: real numbers as the model takes them; where the input's format was
     given (`input_range`, `input_scale`), arrays of an integer type are taken as the integers that the hardware is fed.
+    They may be PyTorch's tensors: then the results are, too, in the type of the frames.
     For a model of several inputs x is a tuple of such arrays in the model's order, or a mapping by the inputs' names
     (`input_names`); for one of several outputs the result is a tuple, else an array.
     """
@@ -67,16 +68,16 @@ class Accelerator:
     def reference(self, x: Any) -> Any:
         """The source model's own operations, in double precision: (N, *output shape)."""
         values = self.source.evaluate(*self._fed(x, InputEnd.real))
-        return single(tuple(values[n] for n in self.source.outputs))
+        return single(like(x, tuple(values[n] for n in self.source.outputs)))
 
     def run(self, x: Any, raw: bool = False) -> Any:
         """The integer graph, exact: the model's output in its own layout, or with `raw` the output integers, int64."""
-        return single(self._results(self._runner.outputs(self._fed(x, InputEnd.integers)), raw))
+        return single(like(x, self._results(self._runner.outputs(self._fed(x, InputEnd.integers)), raw)))
 
     def simulate(self, x: Any, stalls: float = 0.0, seed: int = 0, raw: bool = False, vcd: Path | None = None) -> Any:
         """The same through the RTL, in Verilator. stalls: share of cycles in which each end holds back, at random."""
         fed = self._fed(x, InputEnd.integers)
-        return single(self._results(self._decoded(self._rtl_run(fed, stalls, seed, vcd)), raw))
+        return single(like(x, self._results(self._decoded(self._rtl_run(fed, stalls, seed, vcd)), raw)))
 
     def verify(self, x: Any, stalls: float = 0.0, seed: int = 0) -> int:
         """Simulate the frames and compare every output integer with the integer graph's; how many there were.

@@ -1,4 +1,4 @@
-"""The whole flow: a model file becomes an accelerator. Read it from top to bottom."""
+"""The whole flow: a model becomes an accelerator. Read it from top to bottom."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from lutra.rules.lower import lower
 from lutra.tools.cache import Cache
 
 if TYPE_CHECKING:
-    import onnx
-
-    from lutra.front import Model
+    from lutra.front import Model, Source
 
 CLOCK_MHZ = 100.0
+DEVICE = "ecp5-85k"
 Span = tuple[int, int]
 
 
 def compile(
-    model: str | os.PathLike[str] | bytes | onnx.ModelProto,
-    device: str = "ecp5-85k",
+    model: Source,
+    example: Any = None,
+    device: str | None = None,
     *,
     fps: float | None = None,
     budget: float | None = None,
@@ -41,11 +41,14 @@ def compile(
     tolerance: float | None = None,
     cache: str | os.PathLike[str] | None = None,
 ) -> Accelerator:
-    """Compile a quantised ONNX model (a path, its bytes, or a ModelProto) to a dataflow accelerator.
+    """Compile a quantised network to a dataflow accelerator: an ONNX model (a path, its bytes, or a ModelProto), or a
+    torch.nn.Module, which is set to evaluation mode and left in it.
 
-    device: a name of `lutra devices`. One of: fps, frames a second to reach at least, with the cheapest folds; budget,
-    the share of the device that may be used, with the greatest frame rate (by default 0.7 of it); folding, a mapping or
-    a TOML or JSON file {layer: {pe, simd}} of your own. clock_mhz: the clock to plan for.
+    example: for a module what its forward takes, batch axis first: a tensor, a tuple of tensors, or a mapping by
+    argument names; only the shape matters. device: a name of `lutra devices`, by default ecp5-85k; for a file it may
+    stand second. One of: fps, frames a second to reach at least, with the cheapest folds; budget, the share of the
+    device that may be used, with the greatest frame rate (by default 0.7 of it); folding, a mapping or a TOML or JSON
+    file {layer: {pe, simd}} of your own. clock_mhz: the clock to plan for.
 
     input_range: least and greatest integer that the hardware is fed; input_scale: what one of them is worth to the
     model. Without them the model's own input quantiser says it, and the host quantises.
@@ -58,7 +61,8 @@ def compile(
     """
     from lutra.front import load
 
-    loaded = load(model)
+    example, device = second(example, device)
+    loaded = load(model, example)
     target = find_device(device)
     given = input_formats(loaded, input_range, input_scale)
     lowered = lower(loaded.graph, given, target.family, lowering(target.family, tolerance))
@@ -67,6 +71,13 @@ def compile(
     acc = Accelerator(facts, loaded.graph, lowered, plan, Cache(cache_folder(cache)))
     acc.measured["target"] = _target(fps, budget, folding)
     return acc
+
+
+def second(example: Any, device: str | None) -> tuple[Any, str]:
+    """The example and the device where the device may stand in the example's place, as it does for a model file."""
+    if isinstance(example, str) and device is None:
+        return None, example
+    return example, DEVICE if device is None else device
 
 
 def lowering(family: str, tolerance: float | None) -> Lowering:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from lutra.build import Span, input_formats, lowering
+from lutra.build import Span, input_formats, lowering, second
 from lutra.errors import LutraError
 from lutra.ir import Graph, Input, Node
 from lutra.ops import source as src
@@ -20,7 +19,7 @@ from lutra.rules.integers import Lowering, Proof
 from lutra.rules.lower import LAYERS, Lowered, lower
 
 if TYPE_CHECKING:
-    import onnx
+    from lutra.front import Source
 
 ORDER = (Reshape, src.Permute, src.DepthToSpace, src.SpaceToDepth)  # what only says where an element lies
 FORMS = {"nothing": "nothing: the integers are so already", "multiply-shift": "multiplication and shift"}
@@ -55,7 +54,7 @@ class Explanation:
 
 
 def explain(
-    model: str | os.PathLike[str] | bytes | onnx.ModelProto, device: str = "ecp5-85k", *,
+    model: Source, example: Any = None, device: str | None = None, *,
     input_range: Span | Mapping[str, Span] | None = None, input_scale: float | Mapping[str, float] | None = None,
     tolerance: float | None = None,
 ) -> Explanation:
@@ -66,7 +65,8 @@ def explain(
     """
     from lutra.front import load
 
-    loaded = load(model)
+    example, device = second(example, device)
+    loaded = load(model, example)
     low = lowering(find_device(device).family, tolerance)
     lowered, error = None, None
     try:

@@ -1,7 +1,8 @@
-"""Frames of a model of several inputs: how callers give them, and which input each array is for."""
+"""Frames of a model: how callers give them (arrays, PyTorch's tensors), and which input each array is for."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -19,7 +20,7 @@ def gather(x: Any, names: Sequence[str]) -> tuple[Array, ...]:
     if isinstance(x, Mapping):
         arrays = _named(x, names)
     elif len(names) == 1:
-        arrays = (np.asarray(x),)
+        arrays = (array(x),)
     else:
         arrays = _counted(x, names)
     with_frames = {name: len(a) for name, a in zip(names, arrays, strict=True) if a.ndim}
@@ -30,6 +31,24 @@ def gather(x: Any, names: Sequence[str]) -> tuple[Array, ...]:
     return arrays
 
 
+def array(x: Any) -> Array:
+    """What the caller gives, as an array; a tensor of PyTorch wherever it lies."""
+    return np.asarray(x.detach().cpu() if hasattr(x, "detach") else x)
+
+
+def like(x: Any, values: tuple[Array, ...]) -> tuple[Any, ...]:
+    """The results in the caller's own kind: for frames that are tensors of PyTorch, tensors on their device; real
+    numbers in the frames' floating-point type, as the network itself gives them.
+    """
+    many = tuple(x.values()) if isinstance(x, Mapping) else x
+    first: Any = many[0] if isinstance(many, (tuple, list)) and many else many
+    if not hasattr(first, "detach"):
+        return values
+    torch = sys.modules["torch"]
+    kind = first.dtype if first.is_floating_point() else torch.get_default_dtype()
+    return tuple(torch.as_tensor(v, dtype=kind if v.dtype.kind == "f" else None, device=first.device) for v in values)
+
+
 def _named(x: Mapping[str, Any], names: Sequence[str]) -> tuple[Array, ...]:
     unknown = next((name for name in x if name not in names), None)
     missing = next((name for name in names if name not in x), None)
@@ -37,7 +56,7 @@ def _named(x: Mapping[str, Any], names: Sequence[str]) -> tuple[Array, ...]:
         raise LutraError(f"the model has no input {unknown!r}", "input", f"its inputs are {', '.join(names)}")
     if missing is not None:
         raise LutraError(f"there are no frames for the input {missing!r}", "input", "give an array for each input")
-    return tuple(np.asarray(x[name]) for name in names)
+    return tuple(array(x[name]) for name in names)
 
 
 def _counted(x: Any, names: Sequence[str]) -> tuple[Array, ...]:
@@ -46,7 +65,7 @@ def _counted(x: Any, names: Sequence[str]) -> tuple[Array, ...]:
         arrays = "array is" if given == 1 else "arrays are"
         raise LutraError(f"{given} {arrays} given, the model has {len(names)} inputs", "input",
                          f"give a tuple in the order {', '.join(names)}, or a mapping by these names")
-    return tuple(np.asarray(a) for a in x)
+    return tuple(array(a) for a in x)
 
 
 @contextmanager

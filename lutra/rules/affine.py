@@ -9,6 +9,7 @@ from lutra.ops.source import (
     Add,
     BatchNorm,
     BipolarQuant,
+    Cast,
     Div,
     Elementwise,
     Mul,
@@ -35,6 +36,8 @@ def grid(op: Elementwise) -> tuple[Array, Array]:
             return scale.array, _unless_whole(zero.array, -zero.array * scale.array)
         case BipolarQuant(scale=scale):
             return scale.array, np.array(0.0)
+        case Cast(scale=worth):
+            return worth, np.array(0.0)
         case Sign():
             return np.array(1.0), np.array(0.0)
         case Trunc(out_scale=scale, out_zero=zero):

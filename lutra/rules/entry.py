@@ -40,13 +40,21 @@ def input_end(source: Graph, start: Node, given: InputFormat | None) -> tuple[tu
     order, shape = _stream_order(path[count:], tensor.shape)
     seed = View(Node(Input("x", Tensor(shape, Range(0, 1)))), order).extended(op, path[count - 1].loc)
     scale, offset = grid(seed.chain[0])
-    reach = seed.chain[0].apply(np.array([[-1e300], [1e300]]))
+    codes = _codes(seed.chain[0], scale, offset)
+    host = ops_graph([(n.op, n.loc) for n in path[:count]], start.out.shape)
+    end = InputEnd(host, real(scale), real(offset), codes, Constant(order), seed.node.out.shape,
+                   start.out.shape)
+    return tuple(path[:count]), end
+
+
+def _codes(op: Elementwise, scale: Array, offset: Array) -> Range:
+    """The integers that a quantiser's values are."""
+    if isinstance(op, src.Cast):
+        return op.codes  # what wraps has no largest argument
+    reach = op.apply(np.array([[-1e300], [1e300]]))
     ends = np.rint((reach - offset) / scale).astype(np.int64)
     step = 2 if isinstance(op, src.BipolarQuant) or (isinstance(op, src.Quant) and op.codes.bipolar) else 1
-    host = ops_graph([(n.op, n.loc) for n in path[:count]], start.out.shape)
-    end = InputEnd(host, real(scale), real(offset), Range(int(ends.min()), int(ends.max()), step), Constant(order),
-                   seed.node.out.shape, start.out.shape)
-    return tuple(path[:count]), end
+    return Range(int(ends.min()), int(ends.max()), step)
 
 
 def _path(source: Graph, start: Node) -> list[Node]:

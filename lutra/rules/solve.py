@@ -17,6 +17,7 @@ from lutra.errors import LutraError
 from lutra.ir import Array, Constant, Node
 from lutra.ops.base import Cost, Fold, Unit
 from lutra.ops.rescale.op import Rescale
+from lutra.ops.source import Cast
 from lutra.ops.table.op import Table
 from lutra.ops.threshold.op import STAGES, Threshold
 from lutra.rules.rescale import fit_rescale, short
@@ -78,10 +79,12 @@ def _too_fine(node: Node, levels: int) -> LutraError:
 
 
 def _searched(node: Node, chain: Chain, level: Level, functions: int, family: str) -> Solved:
+    given = node.out.range
+    chain = _without_overflow(chain, given, functions)
+
     def quantise(x: Array) -> Array:
         return level(apply(chain, x))
 
-    given = node.out.range
     slopes = slope(chain, functions)
     if (slopes == 0).any():
         raise LutraError(f"the function of {given.levels} values before the quantiser is not monotone", node.loc,
@@ -99,6 +102,19 @@ def _searched(node: Node, chain: Chain, level: Level, functions: int, family: st
         checked += x.size
         close += ties(chain, level, x, y)
     return Solved(best, form(best), checked, False, close)
+
+
+def _without_overflow(chain: Chain, given: Range, functions: int) -> Chain:
+    """The chain with casts that saturate in place of those of another mode wherever nothing overflows: what is before
+    one is monotone, so that it is enough to look at both ends of the range.
+    """
+    ends = np.array([[given.lo], [given.hi]])
+    for i, op in enumerate(chain):
+        if isinstance(op, Cast) and (slope(chain[:i], functions) != 0).all():
+            q = op.rounded(apply(chain[:i], ends))
+            if ((q >= op.codes.lo) & (q <= op.codes.hi)).all():
+                chain = (*chain[:i], op.saturating(), *chain[i + 1 :])
+    return chain
 
 
 def _verify(node: Node, x: Array, y: Array) -> None:

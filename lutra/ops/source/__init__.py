@@ -7,6 +7,7 @@ from lutra.ops.reshape.op import Reshape
 from lutra.ops.source.activation import Abs, Clip, LeakyRelu, LogSoftmax, Relu, Sigmoid, Sign, Softmax, Tanh
 from lutra.ops.source.affine import Add, BatchNorm, Div, Mul, Neg, RSub, Sub
 from lutra.ops.source.base import Elementwise, SourceOp, real
+from lutra.ops.source.cast import Cast
 from lutra.ops.source.choose import DepthToSpace, Slice, SpaceToDepth, Take, Upsample
 from lutra.ops.source.curves import (
     Elu,
@@ -35,13 +36,13 @@ from lutra.ops.source.shape import Pad, Permute
 from lutra.ops.source.streams import AddStreams, Concat, MulStreams, Pairwise, SubStreams
 from lutra.ops.source.transposed import ConvTranspose
 
-__all__ = ["Abs", "Add", "AddStreams", "ArgMax", "AveragePool", "BatchNorm", "BipolarQuant", "Clip", "Concat", "Conv",
-           "ConvTranspose", "DepthToSpace", "Div", "Elementwise", "Elu", "Erf", "Exp", "Gelu", "HardSwish", "Im2Col",
-           "LeakyRelu", "Log", "LogSoftmax", "MatMul", "MaxPool", "Mish", "Mul", "MulStreams", "MultiThreshold", "Neg",
-           "Pad", "Pairwise", "Permute", "Pow", "Quant", "Quantised", "QuantizeLinear", "RSub", "Reciprocal", "Relu",
-           "Reshape", "Round", "Sigmoid", "Sign", "Slice", "Softmax", "Softplus", "Softsign", "SourceOp",
-           "SpaceToDepth", "Sqrt", "Sub", "SubStreams", "Swish", "Take", "Tanh", "ThresholdedRelu", "TopK", "Trunc",
-           "Upsample", "operators", "real"]
+__all__ = ["Abs", "Add", "AddStreams", "ArgMax", "AveragePool", "BatchNorm", "BipolarQuant", "Cast", "Clip", "Concat",
+           "Conv", "ConvTranspose", "DepthToSpace", "Div", "Elementwise", "Elu", "Erf", "Exp", "Gelu", "HardSwish",
+           "Im2Col", "LeakyRelu", "Log", "LogSoftmax", "MatMul", "MaxPool", "Mish", "Mul", "MulStreams",
+           "MultiThreshold", "Neg", "Pad", "Pairwise", "Permute", "Pow", "Quant", "Quantised", "QuantizeLinear", "RSub",
+           "Reciprocal", "Relu", "Reshape", "Round", "Sigmoid", "Sign", "Slice", "Softmax", "Softplus", "Softsign",
+           "SourceOp", "SpaceToDepth", "Sqrt", "Sub", "SubStreams", "Swish", "Take", "Tanh", "ThresholdedRelu", "TopK",
+           "Trunc", "Upsample", "operators", "real"]
 
 
 def operators() -> tuple[type[Op], ...]:
