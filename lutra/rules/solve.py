@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lutra.errors import LutraError
-from lutra.ir import Array, Constant, Node
+from lutra.ir import Array, Constant, Node, Range
 from lutra.ops.base import Cost, Fold, Unit
 from lutra.ops.rescale.op import Rescale
 from lutra.ops.source import Cast
