@@ -18,7 +18,7 @@ from platformdirs import user_cache_dir
 from shared import Board, parser
 
 import lutra
-from lutra.hw.circuit import LEVELS
+from lutra.hw.pipelined import LEVELS
 from lutra.ir import Array
 from lutra.synth import Resources, synthesise_files
 from lutra.tools.cache import Cache

@@ -1,15 +1,17 @@
 """Circuit: integers that are sums and roundings of others, as data. What a unit is made of that is fully unrolled.
 
-A circuit has no control and no time: `lutra.hw.unrolled` puts registers between its levels and prints it.
+A circuit has no control and no time: `lutra.hw.pipelined` puts registers between its levels, `lutra.hw.unrolled` prints
+it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from lutra.ir import Array, Range
 
-LEVELS = 2  # adders from register to register
+Integers = TypeVar("Integers", int, Array)
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class Clip:
 
     def __call__(self, t: int) -> int:
         """Of one integer."""
-        q = t >> self.shift if self.shift > 0 else t << -self.shift
+        q = times(t, -self.shift)
         if self.even and q << self.shift == t:
             q &= ~1
         return min(max(q, self.lo), self.hi)
@@ -133,6 +135,6 @@ class Circuit:
         return values
 
 
-def times(values: Array, shift: int) -> Array:
-    """Integers times 2**shift; multiples of 2**-shift where that is below 0."""
+def times(values: Integers, shift: int) -> Integers:
+    """The floor of integers times 2**shift."""
     return values << shift if shift >= 0 else values >> -shift

@@ -1,93 +1,45 @@
-"""A circuit (`lutra.hw.circuit`) as a module: a register behind every few levels, one enable for all of them.
+"""A pipelined circuit (`lutra.hw.pipelined`) as a module: one enable for all of its registers.
 
 The slice behind the last level is the only place where a stall stops anything, so a word needs no handshake on its way.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
 from hashlib import sha256
 
-from lutra.hw.circuit import LEVELS, Adder, Cell, Circuit, Clip, Number, Operand, Port
+from lutra.hw.circuit import Adder, Cell, Clip, Number, Operand, Port, times
+from lutra.hw.pipelined import Pipelined
 from lutra.ir import Range
 
 
-@dataclass(frozen=True, eq=False)
-class Pipelined:
-    """A circuit and its outputs, None where one is 0. x, y: what the words' elements are coded as."""
-
-    circuit: Circuit
-    inputs: int
-    outputs: tuple[Operand | None, ...]
-    x: Range
-    y: Range
-
-    @cached_property
-    def stages(self) -> tuple[int, ...]:
-        """Of each cell, behind how many registers it lies."""
-        return tuple((level - 1) // LEVELS if level else 0 for level in self.circuit.levels)
-
-    @cached_property
-    def depth(self) -> int:
-        """Registers from input to output, the slice's not among them."""
-        return max((self.stages[o.index] for o in self.outputs if o is not None), default=0)
-
-    @cached_property
-    def late(self) -> tuple[int, ...]:
-        """By how many registers each cell is needed later than it is there."""
-        late = [0] * len(self.stages)
-        for k, cell in enumerate(self.circuit.cells):
-            for index in _reads(cell):
-                late[index] = max(late[index], self.stages[k] - self.stages[index])
-        for out in self.outputs:
-            if out is not None:
-                late[out.index] = max(late[out.index], self.depth - self.stages[out.index])
-        return tuple(0 if isinstance(c, Number) else n for c, n in zip(self.circuit.cells, late, strict=True))
-
-    def logic_bits(self) -> int:
-        """Bits of all adders, without those that an operand's shift leaves as they are, and functions of roundings."""
-        return sum(self._functions(cell, of) for cell, of in zip(self.circuit.cells, self.circuit.ranges, strict=True))
-
-    def _functions(self, cell: Cell, of: Range) -> int:
-        if isinstance(cell, Clip):
-            return of.bits + self.circuit.ranges[cell.of].bits // 5
-        if not isinstance(cell, Adder):
-            return 0
-        first = self.circuit.cells[cell.left.index] if cell.left is not None else None
-        if isinstance(first, Number):
-            return (first.value & ((1 << of.bits) - 1)).bit_count()
-        kept = cell.right.shift if cell.left is not None and not cell.left.shift else 0
-        if cell.left is not None and cell.left.shift and not cell.minus:
-            kept = cell.left.shift
-        return of.bits - min(max(kept, 0), of.bits)
-
-    def register_bits(self) -> int:
-        """Bits of the registers between stages."""
-        return sum(late * of.bits for late, of in zip(self.late, self.circuit.ranges, strict=True))
-
-    @cached_property
-    def module(self) -> tuple[str, str]:
-        """Name and text of the module: in_data the codes of x, out_data those of y, a word a cycle."""
-        body = self._body()
-        name = f"lutra_unrolled_{sha256(body.encode()).hexdigest()[:16]}"
-        size = f"{self.inputs} inputs, {len(self.outputs)} outputs, {len(self.stages)} cells"
-        return name, f"""\
-// {size}, {self.depth} registers deep.
+def module(made: Pipelined) -> tuple[str, str]:
+    """Name and text of the module: in_data the codes of x, out_data those of y, a word a cycle."""
+    body = _Printer(made).body()
+    name = f"lutra_unrolled_{sha256(body.encode()).hexdigest()[:16]}"
+    size = f"{made.inputs} inputs, {len(made.outputs)} outputs, {len(made.stages)} cells"
+    return name, f"""\
+// {size}, {made.depth} registers deep.
 module {name} (
 {body}endmodule
 """
 
-    def _body(self) -> str:
-        ins, outs = self.inputs * self.x.bits, len(self.outputs) * self.y.bits
+
+class _Printer:
+    """Prints the cells of one."""
+
+    def __init__(self, made: Pipelined) -> None:
+        self.made, self.circuit, self.stages, self.late = made, made.circuit, made.stages, made.late
+
+    def body(self) -> str:
+        ins, outs = self.made.inputs * self.made.x.bits, len(self.made.outputs) * self.made.y.bits
         cells = enumerate(self.circuit.cells)
         wires = [line for k, cell in cells if not isinstance(cell, Number) for line in self._cell(k, cell)]
         held = [f"      n{i}_{k} <= n{i}{f'_{k - 1}' if k > 1 else ''};"
                 for i, late in enumerate(self.late) for k in range(1, late + 1)]
         # Registers that stay registers: see lutra_hold.
         clocked = ["  (* keep *) always_ff @(posedge clk)", "    if (en) begin", *held, "    end\n"]
-        sent = [f"  assign out[{r * self.y.bits}+:{self.y.bits}] = {self._output(o)};"
-                for r, o in enumerate(self.outputs)]
+        sent = [f"  assign out[{r * self.made.y.bits}+:{self.made.y.bits}] = {self._output(o)};"
+                for r, o in enumerate(self.made.outputs)]
         return f"""\
   input  logic clk,
   input  logic rst,
@@ -109,13 +61,13 @@ module {name} (
 
     def _valid(self) -> str:
         """`sent`: whether the word before the slice is one."""
-        if not self.depth:
+        if not self.made.depth:
             return "  logic sent;\n  assign sent = in_valid;\n"
-        shift = "in_valid" if self.depth == 1 else f"{{valid[{self.depth - 2}:0], in_valid}}"
+        shift = "in_valid" if self.made.depth == 1 else f"{{valid[{self.made.depth - 2}:0], in_valid}}"
         return f"""\
   logic sent;
-  logic [{self.depth - 1}:0] valid;
-  assign sent = valid[{self.depth - 1}];
+  logic [{self.made.depth - 1}:0] valid;
+  assign sent = valid[{self.made.depth - 1}];
   always_ff @(posedge clk)
     if (rst) valid <= '0;
     else if (en) valid <= {shift};
@@ -140,7 +92,7 @@ module {name} (
     def _clip(self, k: int, cell: Clip, bits: int) -> list[str]:
         """q: the quotient, unclipped, one bit wider where that is needed to say how far it reaches."""
         of, t = self.circuit.ranges[cell.of], self._name(cell.of, self.stages[k])
-        lo, hi = (times_two(v, -cell.shift) for v in (of.lo, of.hi))
+        lo, hi = (times(v, -cell.shift) for v in (of.lo, of.hi))
         q = Range(min(lo - (cell.even and lo % 2), 0) if of.lo < 0 else 0, hi)
         width, sign = q.bits, "$signed" if q.signed else ""
         shown = [f"  logic [{width - 1}:0] q{k};"]
@@ -170,7 +122,7 @@ module {name} (
         return f"{'$signed' if q.signed else ''}(q{k}) > {_signed(cell.hi, q.bits, q)}"
 
     def _output(self, out: Operand | None) -> str:
-        return f"{self.y.bits}'d0" if out is None else self._operand(out, self.y.bits, self.depth)
+        return f"{self.made.y.bits}'d0" if out is None else self._operand(out, self.made.y.bits, self.made.depth)
 
     def _name(self, index: int, stage: int) -> str:
         late = stage - self.stages[index]
@@ -180,26 +132,12 @@ module {name} (
         """An operand behind `stage` registers, extended or cut to so many bits."""
         of, cell = self.circuit.ranges[operand.index], self.circuit.cells[operand.index]
         if isinstance(cell, Number):
-            return _literal(times_two(cell.value, operand.shift), bits)
+            return _literal(cell.value, bits)
         name = self._name(operand.index, stage)
         if operand.shift < 0:
             name = f"{name}[{of.bits - 1}:{-operand.shift}]"
         wide = f"{bits}'($signed({name}))" if of.signed else f"{bits}'({name})"
         return f"({wide} << {operand.shift})" if operand.shift > 0 else wide
-
-
-def times_two(value: int, shift: int) -> int:
-    """floor(value * 2**shift)."""
-    return value << shift if shift >= 0 else value >> -shift
-
-
-def _reads(cell: Cell) -> tuple[int, ...]:
-    match cell:
-        case Adder(left, right, _):
-            return (right.index,) if left is None else (left.index, right.index)
-        case Clip(of):
-            return (of,)
-    return ()
 
 
 def _literal(value: int, bits: int) -> str:

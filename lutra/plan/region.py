@@ -11,7 +11,8 @@ import numpy as np
 
 from lutra.hw.circuit import Circuit
 from lutra.hw.netlist import Block
-from lutra.hw.unrolled import Pipelined
+from lutra.hw.pipelined import Pipelined
+from lutra.hw.unrolled import module
 from lutra.ir import Array, Graph, Node, Tensor
 from lutra.ops.base import Cost, Fold, Loop, Unit
 from lutra.ops.cost import estimate
@@ -57,7 +58,7 @@ class Region(Unit):
 
     def block(self, fold: Fold, x: Tensor) -> Block:
         """A module of its own."""
-        y, (name, text) = self.infer(x), laid(self, x).module
+        y, (name, text) = self.infer(x), module(laid(self, x))
         return Block(name, {}, {}, (x.channels * x.range.bits,), (y.channels * y.range.bits,), text=text)
 
     def features(self, fold: Fold, x: Tensor, family: str) -> dict[str, float]:

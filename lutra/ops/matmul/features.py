@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lutra.hw.unrolled import Pipelined
+from lutra.hw.pipelined import Pipelined
 from lutra.ir import Range
 from lutra.ops.base import STREAMED, Fold
 from lutra.ops.matmul.forms import depth, packed_bits

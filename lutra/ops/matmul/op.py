@@ -17,7 +17,8 @@ import numpy as np
 from lutra.errors import LutraError
 from lutra.hw.circuit import Circuit, Lane
 from lutra.hw.netlist import Block, Memory, Param, pack
-from lutra.hw.unrolled import Pipelined
+from lutra.hw.pipelined import Pipelined
+from lutra.hw.unrolled import module
 from lutra.ir import Array, Constant, Node, Range, Tensor
 from lutra.ops.base import STREAMED, Cost, Fold, Loop, Unit, check_fold, divisors
 from lutra.ops.cost import estimate
@@ -193,7 +194,7 @@ class MatMul(Unit):
         return Memory(pack(words, self.coding.bits), width, cut)
 
     def _unrolled(self, x: Tensor) -> Block:
-        (rows, columns), (name, text) = self.weights.shape, unrolled(self, x).module
+        (rows, columns), (name, text) = self.weights.shape, module(unrolled(self, x))
         return Block(name, {}, {}, (columns * x.range.bits,), (rows * self.infer(x).range.bits,), text=text)
 
     def circuit(self, fold: Fold, x: Tensor) -> Callable[[Circuit, list[Lane]], list[Lane]] | None:

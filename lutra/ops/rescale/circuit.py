@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lutra.hw.circuit import Circuit, Clip, Lane, Operand
+from lutra.hw.circuit import Circuit, Clip, Lane, Operand, times
 from lutra.ir import Range
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def _lane(op: Rescale, circuit: Circuit, lane: Lane, mul: int, add: int) -> Lane
     half = 1 << op.shift - 1 if even else 0
     t = circuit.plus(factor, constant + half, Range(lo + half, hi + half), minus=mul < 0)
     clip = Clip(t.index, op.shift - t.shift, even, op.lo, op.hi)
-    least, most = (clip(v >> t.shift if t.shift > 0 else v << -t.shift) for v in (lo + half, hi + half))
+    least, most = (clip(times(v, -t.shift)) for v in (lo + half, hi + half))
     if least == most:
         return Lane(None, least, Range(least, least))
     reached = Range(least, most)
