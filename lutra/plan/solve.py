@@ -14,8 +14,11 @@ from lutra.plan.candidates import Layer, Network
 from lutra.plan.eliminate import minimum
 from lutra.plan.lanes import Spot
 from lutra.plan.search import Choice, measure, search
+from lutra.plan.splice import spliced
 
 ROUNDS = 60  # of the search for prices
+NEAREST = 6  # of its choices, any two of which are made one
+SEARCHED = 64  # layers: in more, a search takes minutes and keeps a small part of what there is
 
 
 def cheapest(net: Network, interval: int, prices: Array) -> Choice | None:
@@ -39,9 +42,11 @@ def within(net: Network, interval: int, prices: Array, limits: Array) -> Choice 
 
     It is the cheapest one of all (prices @ cost) where that one fits, which is the rule. Where not, prices are
     raised on what is over its limit (multiplicative weights on the Lagrangian) until a choice fits or the prices
-    prove that none does; it then need not be the cheapest that fits. What that leaves open is decided by an exact
-    search over undominated partial choices (`lutra.plan.search`); should there be more than it keeps, the cheapest per
-    price stay, and only then can a choice that fits be missed.
+    prove that none does; it then need not be the cheapest that fits, though parts of the cheapest of all are put in its
+    place where that fits. What this leaves open is decided by two choices nearly fitting made one (`lutra.plan.splice`)
+    and, in a network of at most SEARCHED layers, an exact search over undominated partial choices
+    (`lutra.plan.search`); only in larger ones, or should there be more of those than it keeps, can a choice that fits
+    be missed.
     """
     first = cheapest(net, interval, prices)
     if first is None or first.fits(limits):
@@ -49,21 +54,36 @@ def within(net: Network, interval: int, prices: Array, limits: Array) -> Choice 
     if (limits < 0).any():
         return None
     scale = 1 / np.maximum(limits, 1e-9)
+    if any(_least(net, interval, row) * s > 1 + 1e-9 for row, s in zip(np.eye(len(limits)), scale, strict=True)):
+        return None
     duals = np.full(len(limits), 1 / len(limits))
     best_duals, best_bound = duals, float("-inf")
-    for _ in range(ROUNDS):
+    seen: dict[tuple[int, ...], Choice] = {}
+    for k in range(ROUNDS):
         found = cheapest(net, interval, duals * scale)
         assert found is not None
         over = found.cost * scale - 1
         if found.fits(limits):
-            return found
+            return spliced(net, [first, found], interval, prices, limits)
         if float(duals @ over) > best_bound:
             best_duals, best_bound = duals, float(duals @ over)
         if best_bound > 1e-9:
             return None  # even the cheapest by these prices is over the limits' own price
-        duals = duals * np.exp(np.clip(over, -1, 1))
+        seen[found.picks] = found
+        duals = duals * np.exp(np.clip(over, -1, 1) * 2 / np.sqrt(k + 1))
         duals = duals / duals.sum()
+    nearest = sorted(seen.values(), key=lambda c: float((c.cost * scale).max()))[:NEAREST]
+    made = spliced(net, nearest, interval, prices, limits)
+    if made is not None or len(net.layers) > SEARCHED:
+        return made
     return search(net, interval, limits, best_duals * scale)
+
+
+def _least(net: Network, interval: int, prices: Array) -> float:
+    """The least price of any choice."""
+    found = cheapest(net, interval, prices)
+    assert found is not None
+    return float(found.cost @ prices)
 
 
 def _best(layer: Layer, spot: Spot, interval: int, prices: Array) -> tuple[Array, Array]:
