@@ -18,6 +18,7 @@ from lutra.plan.splice import spliced
 
 ROUNDS = 60  # of the search for prices
 NEAREST = 6  # of its choices, any two of which are made one
+SHARES = (1.0, 0.97, 0.93, 0.85)  # of the limits, to which prices are raised one after the other until a choice fits
 SEARCHED = 64  # layers: in more, a search takes minutes and keeps a small part of what there is
 
 
@@ -56,27 +57,44 @@ def within(net: Network, interval: int, prices: Array, limits: Array) -> Choice 
     scale = 1 / np.maximum(limits, 1e-9)
     if any(_least(net, interval, row) * s > 1 + 1e-9 for row, s in zip(np.eye(len(limits)), scale, strict=True)):
         return None
-    duals = np.full(len(limits), 1 / len(limits))
-    best_duals, best_bound = duals, float("-inf")
+    last = None
+    for share in SHARES:
+        found, duals = _raised(net, interval, first, prices, limits, share)
+        if found is not None or (share == 1 and duals is None):
+            return found
+        last = duals if last is None else last
+    if len(net.layers) > SEARCHED:
+        return None
+    assert last is not None
+    return search(net, interval, limits, last * scale)
+
+
+def _raised(
+    net: Network, interval: int, first: Choice, prices: Array, limits: Array, share: float
+) -> tuple[Choice | None, Array | None]:
+    """A choice that fits, found by raising prices on what is over so much of its limit; and those prices of the limits
+    with which the bound was greatest, or None where they prove that nothing fits this share. first: the cheapest of
+    all, which does not fit.
+    """
+    scale = 1 / np.maximum(limits * share, 1e-9)
+    duals = best_duals = np.full(len(limits), 1 / len(limits))
+    best_bound = float("-inf")
     seen: dict[tuple[int, ...], Choice] = {}
     for k in range(ROUNDS):
         found = cheapest(net, interval, duals * scale)
         assert found is not None
         over = found.cost * scale - 1
         if found.fits(limits):
-            return spliced(net, [first, found], interval, prices, limits)
+            return spliced(net, [first, found], interval, prices, limits), best_duals
         if float(duals @ over) > best_bound:
             best_duals, best_bound = duals, float(duals @ over)
         if best_bound > 1e-9:
-            return None  # even the cheapest by these prices is over the limits' own price
+            return None, None  # even the cheapest by these prices is over the limits' own price
         seen[found.picks] = found
-        duals = duals * np.exp(np.clip(over, -1, 1) * 2 / np.sqrt(k + 1))
+        duals = duals * np.exp(np.clip(over / over.max(), -1, 1) / np.sqrt(k + 1))
         duals = duals / duals.sum()
     nearest = sorted(seen.values(), key=lambda c: float((c.cost * scale).max()))[:NEAREST]
-    made = spliced(net, nearest, interval, prices, limits)
-    if made is not None or len(net.layers) > SEARCHED:
-        return made
-    return search(net, interval, limits, best_duals * scale)
+    return spliced(net, nearest, interval, prices, limits), best_duals
 
 
 def _least(net: Network, interval: int, prices: Array) -> float:
