@@ -20,7 +20,8 @@ from lutra.ops.base import FAMILIES
 UNSEEN = 3
 TESTED = {"matmul": 10, "matmul_pairs": 5, "matmul_dsp": 5, "matmul_adders": 4, "threshold": 5, "rescale": 4,
           "rescale_wide": 4, "table": 4, "pad": 3, "window": 4, "maxreduce": 3, "argmax": 3, "width": 4, "fifo": 4,
-          "fork": 3, "upsample": 3, "slice": 4, "reorder": 4, "depthwise": 8, "add": 6, "mul": 5, "concat": 4}
+          "fork": 3, "upsample": 3, "slice": 4, "reorder": 4, "depthwise": 8, "add": 6, "mul": 5, "concat": 4,
+          "fetch": 3}
 MOST_ERROR, LEAST_RANK, LEAST_COUNT = 0.10, 0.95, 30
 
 

@@ -14,12 +14,14 @@ from pathlib import Path
 
 import numpy as np
 
+from lutra.hw.netlist import Block
 from lutra.ir import Array, Constant, Range, Tensor
 from lutra.ops.add.op import Add
 from lutra.ops.argmax.op import ArgMax
-from lutra.ops.base import Fold, Hardware, Unit, divisors
+from lutra.ops.base import Cost, Fold, Hardware, Unit, divisors
 from lutra.ops.concat.op import Concat
 from lutra.ops.depthwise.op import Depthwise
+from lutra.ops.fetch.op import Fetch
 from lutra.ops.fifo.op import Fifo
 from lutra.ops.fork.op import Fork
 from lutra.ops.matmul.op import MatMul
@@ -40,7 +42,27 @@ from lutra.tools.cache import Cache
 
 WIDTHS = (1, 1, 1, 2, 2, 3, 4, 6, 8)  # of weights, more often narrow
 LANE_BITS = 320  # most products of bits in a MatMul, and a bound for the others' words
-Drawn = tuple[Hardware, Tensor | tuple[Tensor, ...], Fold]  # a join has a tuple
+
+@dataclass(frozen=True)
+class Streaming:
+    """What streams words from off-chip memory, as if it were an operator: of nothing, under no fold."""
+
+    fetch: Fetch
+
+    def block(self, fold: Fold, x: Tensor) -> Block:
+        """Of constants that are zero."""
+        return self.fetch.block((0,) * self.fetch.words)
+
+    def features(self, fold: Fold, x: Tensor, family: str) -> dict[str, float]:
+        """The structural terms of the cost."""
+        return self.fetch.features(family)
+
+    def cost(self, fold: Fold, x: Tensor, family: str) -> Cost:
+        """The estimate."""
+        return self.fetch.cost(family)
+
+
+Drawn = tuple[Hardware | Streaming, Tensor | tuple[Tensor, ...], Fold]  # a join has a tuple
 Draw = Callable[[np.random.Generator], Drawn]
 
 
@@ -344,6 +366,12 @@ def depthwise(rng: np.random.Generator) -> Drawn:
     return unit, Tensor((w.size,), x), Fold(pe, pe, ("auto", "auto", "block")[rng.integers(3)])
 
 
+def fetch(rng: np.random.Generator) -> tuple[Streaming, Tensor, Fold]:
+    """Words of all widths, of which some need several beats."""
+    unit = Fetch(pick(rng, (1, 36, 100, 1024, 4000)), pick(rng, (3, 8, 16, 36, 64, 72, 100, 144, 256, 600)))
+    return Streaming(unit), Tensor((1,), Range(0, 1)), Fold()
+
+
 def fifo(rng: np.random.Generator) -> tuple[Unit, Tensor, Fold]:
     x = integers(rng)
     lanes = pick(rng, (1, 2, 4, 8, 16, 32, 64))
@@ -357,6 +385,6 @@ DRAWS: dict[str, Draw] = {
     "threshold": threshold, "rescale": rescale, "table": table, "pad": pad, "window": window, "maxreduce": maxreduce,
     "argmax": argmax, "width": width, "fifo": fifo, "fork": fork, "upsample": upsample, "slice": slice_,
     "reorder": reorder,
-    "add": add, "mul": mul, "concat": concat, "depthwise": depthwise,
+    "add": add, "mul": mul, "concat": concat, "depthwise": depthwise, "fetch": fetch,
 }
 UNFITTED: dict[str, Draw] = {"rescale_wide": rescale_wide}  # on which the fit of another is tested

@@ -44,6 +44,17 @@ class Memory:
                      for bank in range(0, len(self.words), BANK) for low in range(0, self.width, self.cut))
 
 
+@dataclass(frozen=True)
+class Region:
+    """What a block reads of off-chip memory, again and again: `image`, whole beats of `bits` bits, little endian."""
+
+    image: bytes
+    bits: int
+
+    def __post_init__(self) -> None:
+        assert self.image and len(self.image) % (self.bits // 8) == 0, (len(self.image), self.bits)
+
+
 def _hexadecimal(bits: Array) -> str:
     """Lines of hexadecimal numbers from (words, bits), the low bit first."""
     words, width = bits.shape
@@ -64,6 +75,7 @@ class Block:
     in_valid, in_ready and the same with out; where it has several streams of a kind, in0_data, in1_data and so on, or,
     if `packed`, all of them side by side in in_data, in_valid, in_ready, the first in the low bits.
     `text` is the module's source where it was made for this block and no file of the library defines it.
+    A block with a `region` reads it through ports m_axi_* (see `lutra.hw.axi`).
     """
 
     module: str
@@ -73,6 +85,7 @@ class Block:
     outputs: tuple[int, ...] = (1,)
     packed: bool = False
     text: str = ""
+    region: Region | None = None
 
 
 @dataclass(frozen=True)
@@ -117,6 +130,11 @@ class Netlist:
     def width(self, stream: str) -> int:
         """Bits of a stream's words."""
         return self._widths[stream]
+
+    @cached_property
+    def regions(self) -> tuple[tuple[str, Region], ...]:
+        """What is read of off-chip memory, and the name of the instance that does; in order of the ports."""
+        return tuple((i.name, i.block.region) for i in self.instances if i.block.region)
 
     @cached_property
     def _widths(self) -> dict[str, int]:

@@ -1,8 +1,11 @@
 // Drives one verilated model: words in, words out, random stalls, protocol checks, a stamp for every word.
 //
 // job:    u64 patience, record; for each design: for each input: u64 words, seed; double stall; u64 has_arrivals;
-//         [i64 arrivals[words]]; the words' bytes; for each output: u64 words, seed; double stall
-// result: for each design: for each input: i64 taken[words]; for each output: i64 left[words], the words' bytes;
+//         [i64 arrivals[words]]; the words' bytes; for each output: u64 words, seed; double stall; where it reads
+//         memory: u64 latency, outstanding; double bytes a cycle, stall; u64 seed; for each port: u64 address, bytes;
+//         its image
+// result: for each design: for each input: i64 taken[words]; for each output: i64 left[words], the words' bytes; for
+//         each memory port: u64 beats read until the last word left;
 //         then, where `record` asks for it, for each store: u64 the most words that it held or was taking in
 // Cycle 0 ends with the first rising edge after reset. Prints one line and returns 1 where a rule is broken.
 #include "harness.h"
@@ -10,6 +13,7 @@
 #include <algorithm>
 
 #include "ends.h"
+#include "memory.h"
 
 namespace {
 
@@ -23,6 +27,7 @@ struct Design {
         };
         for (const InPort& p : ends.inputs) sources.emplace_back(p, job, name("input", sources.size()));
         for (const OutPort& p : ends.outputs) sinks.emplace_back(p, job, name("output", sinks.size()));
+        memory = Memory(ends.memory, job, "design " + std::to_string(index));
     }
 
     bool done() const {
@@ -34,11 +39,13 @@ struct Design {
     void offer(int64_t cycle) {
         for (Source& s : sources) s.look(), s.offer(cycle);
         for (Sink& s : sinks) s.look(), s.offer();
+        memory.offer(cycle);
     }
 
     // At the edge: whether anything moves.
     bool sample(int64_t cycle) {
         bool moved = false;
+        memory.sample(cycle, !done());
         for (Source& s : sources) moved |= s.sample(cycle);
         for (Sink& s : sinks) moved |= s.sample(cycle);
         return moved;
@@ -47,6 +54,7 @@ struct Design {
     size_t index;
     std::vector<Source> sources;
     std::vector<Sink> sinks;
+    Memory memory;
 };
 
 bool bit(const uint8_t* vector, int i) { return vector[i / 8] >> (i % 8) & 1; }
@@ -103,6 +111,7 @@ void reset(Model& model, Clock& clock) {
     for (Ends& e : model.designs) {
         for (InPort& p : e.inputs) *p.valid = 0;
         for (OutPort& p : e.outputs) *p.ready = 0;
+        for (ReadPort& p : e.memory) *p.accepts = *p.valid = 0;
     }
     *model.rst = 1;
     for (int i = 0; i < RESET; ++i) {
@@ -143,6 +152,7 @@ void write(const char* path, const std::vector<Design>& designs, const Record& r
     for (const Design& d : designs) {
         for (const Source& s : d.sources) put(s.taken);
         for (const Sink& s : d.sinks) put(s.left), put(s.output);
+        for (const Bank& b : d.memory.banks) put(std::vector<uint64_t>{b.given});
     }
     put(record.most);
     whole &= std::fclose(file) == 0;

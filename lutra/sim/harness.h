@@ -22,9 +22,24 @@ struct OutPort {
     uint64_t words;  // a frame
 };
 
+// An AXI4 read port: what the master asks, what it hears.
+struct ReadPort {
+    uint64_t* base;
+    const uint64_t* address;
+    const uint8_t* length;  // beats, less one
+    const uint8_t* asked;
+    uint8_t* accepts;
+    void* data;
+    uint8_t* last;
+    uint8_t* valid;
+    const uint8_t* ready;
+    size_t bytes;  // of a beat
+};
+
 struct Ends {
     std::vector<InPort> inputs;
     std::vector<OutPort> outputs;
+    std::vector<ReadPort> memory;
 };
 
 // A stream inside the model.

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from lutra.errors import LutraError
+from lutra.hw.axi import PAGE, places
 from lutra.hw.netlist import End, Netlist
 from lutra.hw.verilog import word_bytes
 from lutra.ir import Array
@@ -26,12 +27,14 @@ class Received:
 class RtlRun:
     """What a simulation gave. sent: for each input, in which cycle each of its words was taken (n,); received: what
     came at each output. Cycle 0 is the first after reset. occupancy: where it was asked for, by the stream that a
-    FIFO gives, the least depth with which it would never have held a word up.
+    FIFO gives, the least depth with which it would never have held a word up. fetched: for each port to off-chip
+    memory, the bytes read from cycle 0 until the last word left.
     """
 
     sent: tuple[Array, ...]
     received: tuple[Received, ...]
     occupancy: Mapping[str, int] = field(default_factory=dict)
+    fetched: tuple[int, ...] = ()
 
     @property
     def taken(self) -> Array:
@@ -77,16 +80,37 @@ class Timing:
 
 
 @dataclass(frozen=True)
+class Memory:
+    """Off-chip memory as a simulation models it: `latency` cycles from an address's taking to its first beat, so many
+    bursts `outstanding` at each port, `rate` bytes a cycle for all ports of a design together (0: a beat a cycle for
+    each), the share of cycles in which addresses and, apart from that, beats are stalled.
+    """
+
+    latency: int = 64
+    outstanding: int = 16
+    rate: float = 0.0
+    stalls: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.latency < 1 or self.outstanding < 1 or self.rate < 0 or not 0 <= self.stalls < 1:
+            raise LutraError(f"{self} is no memory", hint="latency and outstanding from 1, a rate, stalls below 1")
+
+
+QUICK = Memory()  # keeps up with anything
+
+
+@dataclass(frozen=True)
 class Stimulus:
     """Input of one design: words (n, bytes), the share of cycles stalled at each input and each output, and from which
     cycle on each word may be offered (n,), by default as soon as the one before it is taken. A design of several inputs
-    takes a tuple of words, and where they are given of arrivals, one for each.
+    takes a tuple of words, and where they are given of arrivals, one for each. `memory` is what its memory ports read.
     """
 
     words: Array | tuple[Array, ...]
     stalls: float | tuple[float, float] = 0.0
     seed: int = 0
     arrivals: Array | tuple[Array, ...] | None = None
+    memory: Memory = QUICK
 
     @property
     def inputs(self) -> tuple[tuple[Array, Array | None], ...]:
@@ -122,7 +146,19 @@ def job(netlist: Netlist, stimulus: Stimulus, count: int) -> bytes:
         parts += [_head(len(words), next(seeds), stalls[0]), np.uint64(arrivals is not None).tobytes()]
         parts += [b"" if arrivals is None else arrivals.astype("<i8").tobytes(), words.tobytes()]
     parts += [_head(count * end.words, next(seeds), stalls[1]) for end in netlist.outputs]
+    if netlist.regions:
+        parts += _memory(netlist, stimulus)
     return b"".join(parts)
+
+
+def _memory(netlist: Netlist, stimulus: Stimulus) -> list[bytes]:
+    """What a design's memory ports read, and how fast. It does not begin at address 0."""
+    m = stimulus.memory
+    parts = [np.array([m.latency, m.outstanding], "<u8").tobytes(), np.array([m.rate, m.stalls], "<f8").tobytes(),
+             np.uint64(stimulus.seed % 2**64).tobytes()]
+    for place, (_, region) in zip(places(netlist), netlist.regions, strict=True):
+        parts += [np.array([PAGE + place.offset, place.size], "<u8").tobytes(), region.image]
+    return parts
 
 
 def _head(words: int, seed: int, stalls: float) -> bytes:
@@ -144,9 +180,13 @@ def results(netlists: Sequence[Netlist], counts: Sequence[int], record: bool, da
         left = take("<i8", count)
         return Received(take("u1", count * width).reshape(count, width), left)
 
-    ends = [(tuple(take("<i8", f * e.words) for e in n.inputs), tuple(received(n, e, f) for e in n.outputs))
+    def fetched(netlist: Netlist) -> tuple[int, ...]:
+        beats = take("<u8", len(netlist.regions))
+        return tuple(int(b) * r.bits // 8 for b, (_, r) in zip(beats, netlist.regions, strict=True))
+
+    ends = [(tuple(take("<i8", f * e.words) for e in n.inputs), tuple(received(n, e, f) for e in n.outputs), fetched(n))
             for n, f in zip(netlists, counts, strict=True)]
     fifos = [[i.outputs[0] for i in stores(n)] if record else [] for n in netlists]
     most = [dict(zip(names, map(int, take("<u8", len(names))), strict=True)) for names in fifos]
     assert at == len(data), (at, len(data))
-    return tuple(RtlRun(*pair, occupancy) for pair, occupancy in zip(ends, most, strict=True))
+    return tuple(RtlRun(sent, got, occupancy, read) for (sent, got, read), occupancy in zip(ends, most, strict=True))

@@ -11,12 +11,12 @@ import numpy as np
 
 from lutra.hw.netlist import Netlist
 from lutra.ir import Array
-from lutra.sim.job import RtlRun, Stimulus, frames, job, results
+from lutra.sim.job import QUICK, Memory, RtlRun, Stimulus, frames, job, results
 from lutra.sim.verilate import Style, executable, memories, separate
 from lutra.tools.cache import Cache, writing
 from lutra.tools.find import Tool
 
-__all__ = ["PATIENCE", "RtlModel", "RtlRun", "Stimulus", "from_words", "to_words"]
+__all__ = ["PATIENCE", "Memory", "RtlModel", "RtlRun", "Stimulus", "from_words", "to_words"]
 PATIENCE = 1_000_000  # cycles in which nothing moves at either end: more is called a deadlock
 
 
@@ -50,10 +50,10 @@ class RtlModel:
     def run(
         self, words: Array | tuple[Array, ...], stalls: float | tuple[float, float] = 0.0, seed: int = 0,
         arrivals: Array | tuple[Array, ...] | None = None, vcd: Path | None = None, patience: int = PATIENCE,
-        record: bool = False,
+        record: bool = False, memory: Memory = QUICK,
     ) -> RtlRun:
         """Whole frames of input words (n, bytes) through the single design; see `Stimulus` and `run_many`."""
-        (result,) = self.run_many((Stimulus(words, stalls, seed, arrivals),), vcd, patience, record)
+        (result,) = self.run_many((Stimulus(words, stalls, seed, arrivals, memory),), vcd, patience, record)
         return result
 
     def run_many(

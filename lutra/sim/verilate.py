@@ -16,7 +16,7 @@ from lutra.tools.find import Tool, compiler, verilator
 from lutra.tools.run import parallel
 
 HERE = Path(__file__).resolve().parent
-HARNESS = ("harness.h", "staller.h", "ends.h", "harness.cpp")
+HARNESS = ("harness.h", "staller.h", "ends.h", "memory.h", "harness.cpp")
 OPTIONS = ("--cc", "-O3", "--x-assign", "fast", "--x-initial", "unique", "--no-timing", "-Wno-fatal", "-Wno-lint",
            "-Wno-style", "--output-split", "20000", "--top-module", BENCH, "--prefix", "Vbench")
 FLAGS = ("-std=c++17", "-fno-strict-aliasing", "-w")

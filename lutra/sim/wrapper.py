@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lutra.hw.axi import ADDRESS, Place, places
 from lutra.hw.netlist import End, Instance, Netlist
 from lutra.hw.verilog import ports, word_bytes
 
 BENCH = "lutra_bench"
+HEARD = ("base", "arready", "rdata", "rlast", "rvalid")  # of a memory port
+SAID = ("araddr", "arlen", "arvalid", "rready")
+PORT = ("base", "araddr", "arlen", "arvalid", "arready", "rdata", "rlast", "rvalid", "rready")  # as in ReadPort
 
 
 def bench(netlists: Sequence[Netlist]) -> str:
@@ -25,6 +29,10 @@ def bench(netlists: Sequence[Netlist]) -> str:
                          f"output wire {own}_last"]
             lines.append(f".{port}_tdata({own}_data), .{port}_tvalid({own}_valid), .{port}_tready({own}_ready), "
                          f".{port}_tlast({own}_last)")
+        for place, own in _reads(n, k):
+            declared += _read_ports(place, own)
+            lines.append(", ".join(f".{place.port}_{theirs}({own}_{theirs})" for theirs in HEARD + SAID))
+            lines.append(f".{place.port}_rresp(2'b00), .{place.port}_arsize(), .{place.port}_arburst()")
         body = ",\n    ".join(lines)
         instances.append(f"  {n.name} d{k} ({body});\n")
     probes = [f"d{k}.{s.name}" for k, n in enumerate(netlists) for s in n.streams][::-1]
@@ -41,6 +49,18 @@ def _ends(netlist: Netlist, k: int, way: str) -> list[tuple[str, str, End]]:
     return [(p, f"{way}_{k}_{i}", e) for i, (p, e) in enumerate(zip(ports(port, len(ends)), ends, strict=True))]
 
 
+def _reads(netlist: Netlist, k: int) -> list[tuple[Place, str]]:
+    """Each memory port of design k, and the wrapper's prefix for it."""
+    return [(place, f"mem_{k}_{i}") for i, place in enumerate(places(netlist))]
+
+
+def _read_ports(place: Place, own: str) -> list[str]:
+    widths = {"base": ADDRESS, "araddr": ADDRESS, "arlen": 8, "rdata": place.bits}
+    ways = [("input", w) for w in HEARD] + [("output", w) for w in SAID]
+    return [f"{way} wire [{widths.get(w, 1) - 1}:0] {own}_{w}" if w in widths else f"{way} wire {own}_{w}"
+            for way, w in ways]
+
+
 def model_text(netlists: Sequence[Netlist]) -> str:
     """The C++ that hands the verilated wrapper's ports to the harness."""
     designs: list[str] = []
@@ -51,7 +71,8 @@ def model_text(netlists: Sequence[Netlist]) -> str:
                for _, own, e in _ends(n, k, "in")]
         outs = [f"{{{_pointers(own, 'data', 'valid', 'ready', 'last')}, {word_bytes(n.width(e.stream))}, {e.words}}}"
                 for _, own, e in _ends(n, k, "out")]
-        designs.append(f"    {{{{{', '.join(ins)}}},\n     {{{', '.join(outs)}}}}},\n")
+        reads = [f"{{{_pointers(own, *PORT)}, {place.bits // 8}}}" for place, own in _reads(n, k)]
+        designs.append(f"    {{{{{', '.join(ins)}}},\n     {{{', '.join(outs)}}},\n     {{{', '.join(reads)}}}}},\n")
         bit = {s.name: len(probes) + i for i, s in enumerate(n.streams)}
         probes += [f'    {{{k}, "{name}", {at}}},\n' for name, at in bit.items()]
         fifos += [f"    {{{bit[i.inputs[0]]}, {bit[i.outputs[0]]}}},\n" for i in stores(n)]

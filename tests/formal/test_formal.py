@@ -4,7 +4,7 @@ Skid, FIFO, fork and width converters: no element lost, repeated, altered or out
 stream, all for ever, by induction. Operators with frames: the rules and no deadlock by induction; their values against
 a reference for every input and every stall in the first cycles, which are a few frames (`reference.sv`). Joins: the
 rules, no deadlock, and a word of each input for each that is given, by induction; their values as those of operators
-with frames (`joins.sv`).
+with frames (`joins.sv`). What reads memory: see `memory.sv`.
 """
 
 from __future__ import annotations
@@ -28,10 +28,11 @@ from lutra.ops.window.op import Window
 from lutra.tools.formal import prove
 
 LUTRA = Path(lutra.__file__).parent
-FORMAL = [LUTRA / "hw/formal/order.sv", *(Path(__file__).with_name(f"{n}.sv") for n in ("reference", "joins"))]
+FORMAL = [LUTRA / "hw/formal/order.sv",
+          *(Path(__file__).with_name(f"{n}.sv") for n in ("reference", "joins", "memory"))]
 PRIMITIVES = [LUTRA / f"hw/rtl/{n}.sv" for n in ("count", "span", "skid", "ram", "fifo", "join", "reduction")]
 OPERATORS = [LUTRA / f"ops/{n}/{n}.sv" for n in ("width", "pad", "window", "maxreduce", "argmax", "slice", "upsample",
-                                                       "reorder")] + [LUTRA / "ops/reorder/address.sv"]
+                                                       "reorder", "fetch")] + [LUTRA / "ops/reorder/address.sv"]
 JOINS = [LUTRA / f"ops/{n}.sv" for n in ("fork/fork", "add/add", "mul/mul", "mul/scaled", "mul/times", "concat/concat",
                                          "matmul/weigh")]
 SOURCES = PRIMITIVES + OPERATORS + JOINS + FORMAL
@@ -88,6 +89,10 @@ FORKS = [{"WIDTH": 2, "SINKS": 2}, {"WIDTH": 1, "SINKS": 3}]
 MEETINGS = [("proof_add", {"XBITS": 1}), ("proof_add", {"XBITS": 2, "LESS": 1}), ("proof_mul", {"XBITS": 2}),
             ("proof_concat", {"WORDS0": 1, "WORDS1": 2}), ("proof_concat", {"WORDS0": 3, "WORDS1": 1})]
 
+MEMORY = [{"WIDTH": 3, "WORDS": 5}, {"WIDTH": 9, "WORDS": 3, "DEPTH": 4}, {"WIDTH": 8, "WORDS": 4, "BURST": 4},
+          {"WIDTH": 8, "WORDS": 1}]
+CUTS = [{"PER": 2, "WORDS": 3}, {"PER": 3, "WORDS": 4}, {"PER": 3, "WORDS": 2}, {"PER": 2, "WORDS": 1}]
+
 LABELS = [f"{name}-{i}" for i, (name, *_) in enumerate(FRAMED)]
 
 
@@ -117,7 +122,22 @@ def test_joins_take_one_word_of_each_for_ever(module, params):
     prove(module, {**params, "VALUES": 1}, SOURCES, cycles=PAIRS, induction=False)
 
 
+@pytest.mark.parametrize("params", MEMORY, ids=str)
+def test_memory_is_asked_for_what_has_room_for_ever(params):
+    prove("proof_fetch", params, SOURCES, cycles=FOREVER)
+
+
+@pytest.mark.parametrize("params", CUTS, ids=str)
+def test_a_beat_gives_its_words(params):
+    prove("proof_cut", params, SOURCES, cycles=FRAMES, induction=False)
+
+
 FAULTS = [
+    ("asked for without room", "fetch", "!spare[RW-1] &&", "", ("proof_fetch", MEMORY[0])),
+    ("an address that does not wait", "fetch", "(!m_axi_arvalid || m_axi_arready)", "1'b1", ("proof_fetch", MEMORY[0])),
+    ("a burst beyond the region", "fetch", "last ? 8'(LEFT - 1) : 8'(BURST - 1)", "8'(BURST - 1)",
+     ("proof_fetch", MEMORY[0])),
+    ("what is left of a beat", "fetch", "last = full || ended", "last = full", ("proof_cut", CUTS[0])),
     ("a sink that is served twice", "fork", "out_valid <= out_valid & ~out_ready;", "out_valid <= out_valid;",
      ("proof_fork", FORKS[0])),
     ("a fork that goes on with its fastest sink", "fork", "(out_valid & ~out_ready) == '0",

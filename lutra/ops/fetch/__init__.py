@@ -1,0 +1,1 @@
+"""Fetch: constants streamed from off-chip memory."""
