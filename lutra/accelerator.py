@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +13,17 @@ import numpy as np
 
 from lutra.errors import LutraError
 from lutra.frames import gather, like, of_input, single
+from lutra.hw.axi import places
 from lutra.hw.netlist import Netlist
 from lutra.ir import Array, Graph, Input
+from lutra.ops.fetch.op import LATENCY
 from lutra.plan.assemble import assemble
+from lutra.plan.memory import bytes_a_cycle
 from lutra.plan.plan import Plan
 from lutra.rules.ends import InputEnd
 from lutra.rules.lower import Lowered
 from lutra.sim.reference import Runner
-from lutra.sim.rtl import RtlModel, RtlRun, from_words, to_words
+from lutra.sim.rtl import Memory, RtlModel, RtlRun, from_words, to_words
 from lutra.tools.cache import Cache
 
 if TYPE_CHECKING:
@@ -121,7 +125,7 @@ class Accelerator:
         rng = np.random.default_rng(0)
         given = [(end.range, (frames, *end.shape)) for end in self.lowered.inputs]
         drawn = tuple(of.lo + of.step * rng.integers(0, of.levels, shape) for of, shape in given)
-        timing = self._rtl_run(drawn, 0.0, 0, None).timing(frames)
+        timing = self._rtl_run(drawn, 0.0, 0, None, self._filled).timing(frames)
         self.measured["cycles"] = {"interval": timing.interval, "latency": timing.latency}
         return dict(self.measured["cycles"])
 
@@ -160,6 +164,16 @@ class Accelerator:
         from lutra.hw.verilog import sources
 
         return sources(self.netlist)
+
+    def memory_map(self) -> list[dict[str, Any]]:
+        """Where the constants of each layer that streams them lie in the memory image, `weights.bin` of a build folder:
+        the layer, the port whose `_base` is the image's address plus `offset`, `bytes`, and bits of a beat.
+        """
+        own = (i.name for i in self.netlist.instances if not i.of)
+        layers = {name: stage.name for name, stage in zip(own, self.plan.stages, strict=True)}
+        served = {i.name: layers[i.of] for i in self.netlist.instances if i.of}
+        return [{"layer": served[p.instance], "port": p.port, "offset": p.offset, "bytes": p.size, "beat_bits": p.bits}
+                for p in places(self.netlist)]
 
     def summary(self) -> Facts:
         """Every figure that the report shows; `.data()` is its JSON form."""
@@ -211,15 +225,26 @@ class Accelerator:
     def _results(self, ys: tuple[Array, ...], raw: bool) -> tuple[Array, ...]:
         return tuple(end.raw(y) if raw else end.real(y) for end, y in zip(self.lowered.outputs, ys, strict=True))
 
-    def _rtl_run(self, fed: tuple[Array, ...], stalls: float, seed: int, vcd: Path | None) -> RtlRun:
-        """The RTL's run on integers for each input."""
+    def _rtl_run(
+        self, fed: tuple[Array, ...], stalls: float, seed: int, vcd: Path | None, start: int = 0
+    ) -> RtlRun:
+        """The RTL's run on integers for each input, from a cycle on. Its memory has what the plan reckons with."""
         if not len(fed[0]):
             raise LutraError("there are no frames to simulate", "input", "give an array with at least one frame")
         words = []
         for x, given, end in zip(fed, self.lowered.inputs, self.netlist.inputs, strict=True):
             lanes = self.netlist.width(end.stream) // given.range.bits
             words.append(to_words(given.range.encode(x).reshape(-1, lanes), given.range.bits))
-        return self._model.run(tuple(words), stalls=stalls, seed=seed, vcd=vcd)
+        arrivals = tuple(np.full(len(w), start) for w in words) if start else None
+        memory = Memory(LATENCY, rate=bytes_a_cycle(self.plan.device, self.plan.clock_mhz), stalls=stalls)
+        return self._model.run(tuple(words), stalls=stalls, seed=seed, arrivals=arrivals, vcd=vcd, memory=memory)
+
+    @property
+    def _filled(self) -> int:
+        """A cycle by which memory has sent all that FIFOs hold."""
+        held = sum(int(i.block.params["DEPTH"]) * i.block.region.bits // 8
+                   for i in self.netlist.instances if i.block.region)
+        return 2 * LATENCY + ceil(2 * held / bytes_a_cycle(self.plan.device, self.plan.clock_mhz)) if held else 0
 
     def _decoded(self, run: RtlRun) -> tuple[Array, ...]:
         """The integers of each output, as the integer graph has them."""

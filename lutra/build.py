@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lutra.accelerator import Accelerator, ModelFile
 from lutra.errors import LutraError
 from lutra.ir import Graph, Range
+from lutra.ops.base import OFFCHIP
 from lutra.plan.devices import Device
 from lutra.plan.devices import device as find_device
 from lutra.plan.folding import BUDGET, by_hand, for_budget, for_fps
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 CLOCK_MHZ = 100.0
 DEVICE = "ecp5-85k"
+WEIGHTS = ("auto", OFFCHIP)
 Span = tuple[int, int]
 
 
@@ -36,6 +38,7 @@ def compile(
     budget: float | None = None,
     folding: Mapping[str, Any] | str | os.PathLike[str] | None = None,
     clock_mhz: float = CLOCK_MHZ,
+    weights: str = "auto",
     input_range: Span | Mapping[str, Span] | None = None,
     input_scale: float | Mapping[str, float] | None = None,
     tolerance: float | None = None,
@@ -49,6 +52,8 @@ def compile(
     stand second. One of: fps, frames a second to reach at least, with the cheapest folds; budget, the share of the
     device that may be used, with the greatest frame rate (by default 0.7 of it); folding, a mapping or a TOML or JSON
     file {layer: {pe, simd}} of your own. clock_mhz: the clock to plan for.
+
+    weights: where those of matrices live: "auto", on the chip, or "offchip", streamed from the device's memory.
 
     input_range: least and greatest integer that the hardware is fed; input_scale: what one of them is worth to the
     model. Without them the model's own input quantiser says it, and the host quantises.
@@ -66,7 +71,7 @@ def compile(
     target = find_device(device)
     given = input_formats(loaded, input_range, input_scale)
     lowered = lower(loaded.graph, given, target.family, lowering(target.family, tolerance))
-    plan = plan_for(lowered.graph, target, clock_mhz, fps, budget, folding)
+    plan = plan_for(lowered.graph, target, clock_mhz, fps, budget, folding, weights)
     facts = ModelFile(loaded.name, loaded.sha256, loaded.size)
     acc = Accelerator(facts, loaded.graph, lowered, plan, Cache(cache_folder(cache)))
     acc.measured["target"] = _target(fps, budget, folding)
@@ -96,18 +101,20 @@ def _target(fps: float | None, budget: float | None, folding: object) -> str:
 
 def plan_for(
     graph: Graph, device: Device, clock_mhz: float, fps: float | None = None, budget: float | None = None,
-    folding: Mapping[str, Any] | str | os.PathLike[str] | None = None,
+    folding: Mapping[str, Any] | str | os.PathLike[str] | None = None, weights: str = "auto",
 ) -> Plan:
     """The plan for the one goal that is given; without any, the greatest rate within the usual share of the device."""
     goals = {"fps": fps, "budget": budget, "folding": folding}
     given = [name for name, value in goals.items() if value is not None]
     if len(given) > 1:
         raise LutraError(f"{' and '.join(given)} are given", "options", "give one of fps, budget and folding")
+    if weights not in WEIGHTS:
+        raise LutraError(f"weights={weights!r} is no place for weights", "options", f"one of {', '.join(WEIGHTS)}")
     if folding is not None:
-        return by_hand(graph, device, clock_mhz, folding if isinstance(folding, Mapping) else Path(folding))
+        return by_hand(graph, device, clock_mhz, folding if isinstance(folding, Mapping) else Path(folding), weights)
     if fps is not None:
-        return for_fps(graph, device, clock_mhz, fps)
-    return for_budget(graph, device, clock_mhz, BUDGET if budget is None else budget)
+        return for_fps(graph, device, clock_mhz, fps, weights)
+    return for_budget(graph, device, clock_mhz, BUDGET if budget is None else budget, weights)
 
 
 def load(folder: str | os.PathLike[str], *, cache: str | os.PathLike[str] | None = None) -> Accelerator:

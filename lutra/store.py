@@ -16,6 +16,7 @@ from lutra import __version__
 from lutra.accelerator import Accelerator, ModelFile
 from lutra.errors import LutraError
 from lutra.files import whole
+from lutra.hw.axi import image
 from lutra.ir import Constant, Graph, Range
 from lutra.ir.text import from_text, to_text
 from lutra.ops import units
@@ -52,6 +53,9 @@ def _fill(acc: Accelerator, draft: Path) -> None:
     rtl.mkdir()
     for name, text in acc.rtl().items():
         (rtl / name).write_text(text, encoding="utf-8")
+    if places := acc.memory_map():
+        (draft / "weights.bin").write_bytes(image(acc.netlist))
+        _write_json(draft / "weights.json", places)
     placed = acc.measured.get("placed")
     if placed:
         shutil.copyfile(placed["bitstream"], draft / "design.bit")

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from lutra import Accelerator
 from lutra import compile as compile_model
+from lutra.build import WEIGHTS
 from lutra.cli import options
 from lutra.cli.console import emit, percent, steps, table
 
@@ -22,6 +23,8 @@ from lutra.cli.console import emit, percent, steps, table
 @click.option("--budget", type=float, help="Share of the device to use, for the greatest frame rate.")
 @click.option("--folding", type=click.Path(path_type=Path), help="TOML or JSON file of folds by layer.")
 @click.option("--clock", "clock", type=float, default=100.0, show_default=True, help="Clock in MHz.")
+@click.option("--weights", type=click.Choice(WEIGHTS), default=WEIGHTS[0], show_default=True,
+              help="Where the weights of matrices live: on the chip, or in its off-chip memory.")
 @options.fed
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("build"), show_default=True,
               help="The build folder.")
@@ -32,7 +35,7 @@ from lutra.cli.console import emit, percent, steps, table
 @options.as_json
 def build(
     model: Path, device: str, fps: float | None, budget: float | None, folding: Path | None, clock: float,
-    input_range: tuple[int, int] | None, input_scale: float | None,
+    weights: str, input_range: tuple[int, int] | None, input_scale: float | None,
     formats: tuple[tuple[str, int, int, float], ...], tolerance: float | None, output: Path, measure: bool, synth: bool,
     place: bool, cache: Path | None, as_json: bool,
 ) -> None:
@@ -43,8 +46,8 @@ def build(
     given = options.input_format(input_range, input_scale, formats)
     with steps(2 + len(chosen)) as bar:
         acc = bar.do("compile", lambda: compile_model(
-            model, device, fps=fps, budget=budget, folding=folding, clock_mhz=clock, tolerance=tolerance, cache=cache,
-            **given))
+            model, device, fps=fps, budget=budget, folding=folding, clock_mhz=clock, weights=weights,
+            tolerance=tolerance, cache=cache, **given))
         for what, verb in chosen:
             bar.do(what, lambda verb=verb: verb(acc))  # type: ignore[misc]
         bar.do("write", lambda: acc.save(output))
@@ -62,6 +65,8 @@ def overview(out: Console, acc: Accelerator, folder: Path) -> None:
         (facts.device.lut_kind, f"{last.used.lut:,.0f} {last.how}, {percent(last.share.lut)} of {last.device}"),
         (facts.device.bram_kind, f"{last.used.bram:,.0f}, {percent(last.share.bram)}"),
     ]
+    if speed.bandwidth_gbs:
+        rows.append(("off-chip memory", f"{speed.bandwidth_gbs:.3g} GB/s of {speed.available_gbs:.3g}"))
     if facts.timing:
         rows.append(("clock", f"{facts.timing.fmax_mhz:.1f} MHz after place and route"))
     out.print(table(("", facts.model.name), rows, left=2))

@@ -16,7 +16,8 @@ from lutra.ops.events import events
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
-STREAMED = ("written",)  # places that constants come from as a stream: a memory that is written at run time
+OFFCHIP = "offchip"
+STREAMED = ("written", OFFCHIP)  # where constants that come as a stream are: a memory written at run time, off the chip
 FAMILIES = ("xc7", "xcup", "ecp5")  # what synthesis and cost models distinguish
 
 
@@ -98,6 +99,14 @@ class Unit(Hardware):
     def feeder(self, fold: Fold, x: Tensor) -> Block | None:
         """What gives this unit its constants as a stream, which is the last that it reads; None: they are inside."""
         return None
+
+    def streams(self, fold: Fold) -> bool:
+        """Whether it can have its constants as a stream (`Fold.ram` in STREAMED) under a fold."""
+        return False
+
+    def traffic(self, fold: Fold, x: Tensor) -> float:
+        """Bytes a frame that it reads of off-chip memory."""
+        return 0.0
 
     def cycles(self, fold: Fold, x: Tensor) -> int:
         """Cycles between frames in steady state, exact."""

@@ -21,7 +21,7 @@ def in_block(fold: Fold, depth: int, width: int) -> bool:
     match fold.ram:
         case "block":
             return depth > 1
-        case "lut":
+        case "lut" | "offchip":
             return False
         case "auto" | "written":
             return depth > LUT_WORDS and depth * width >= LUT_BITS

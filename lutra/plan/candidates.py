@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from lutra.ir import Array, Graph, Input, Node, Tensor
-from lutra.ops.base import Cost, Fold
+from lutra.ops.base import Cost, Fold, Unit
 from lutra.ops.fork.op import Fork
 from lutra.ops.width.op import Width
 from lutra.plan.lanes import Structure, structure
@@ -85,10 +85,12 @@ class Network:
         return structure(self.layers, self.joints)
 
 
-def network(graph: Graph, family: str) -> Network:
-    """All choices for a graph on a family."""
+def network(graph: Graph, family: str, weights: str = "auto") -> Network:
+    """All choices for a graph on a family. weights: the place of STREAMED for all weights that can be there; "auto":
+    the cheapest in the units.
+    """
     units, readers = set(pipeline(graph)), sinks(graph)
-    known = {n: layer(n, family, len(readers[n])) for n in units}
+    known = {n: layer(n, family, len(readers[n]), weights) for n in units}
     nodes = tuple(n for n in graph.nodes if n in units or _forked_input(n, readers))
     for node in nodes:
         if node not in units:
@@ -101,13 +103,15 @@ def network(graph: Graph, family: str) -> Network:
     return Network(nodes, tuple(known[n] for n in nodes), joints)
 
 
-def layer(node: Node, family: str, users: int = 1) -> Layer:
+def layer(node: Node, family: str, users: int = 1, weights: str = "auto") -> Layer:
     """The folds of a unit or join with every place for its memories, and the fork to its users; those that another one
     with the same lanes beats or equals in everything are left out.
     """
-    stages = [placed("", node, replace(f, ram=ram)) for f in folds_of(node) for ram in RAMS]
-    lanes = np.array([(*s.lanes[0], s.lanes[1]) for s in stages[:: len(RAMS)]]).repeat(len(RAMS), 0)
-    cycles = np.array([s.cycles for s in stages[:: len(RAMS)]]).repeat(len(RAMS))
+    folds = [f for f in folds_of(node) if _streams(node, f)] if weights != "auto" else []
+    rams = (weights,) if folds else RAMS
+    stages = [placed("", node, replace(f, ram=ram)) for f in folds or folds_of(node) for ram in rams]
+    lanes = np.array([(*s.lanes[0], s.lanes[1]) for s in stages[:: len(rams)]]).repeat(len(rams), 0)
+    cycles = np.array([s.cycles for s in stages[:: len(rams)]]).repeat(len(rams))
     costs = np.array([vector(s.cost(family)) for s in stages])
     if users > 1:
         forks, which = np.unique(lanes[:, -1], return_inverse=True)
@@ -115,6 +119,10 @@ def layer(node: Node, family: str, users: int = 1) -> Layer:
         cycles = np.maximum(cycles, np.array([s.cycles for s in behind])[which])
         costs = costs + np.array([vector(s.cost(family)) for s in behind])[which]
     return _undominated(Layer(tuple(s.fold for s in stages), lanes, cycles, costs))
+
+
+def _streams(node: Node, fold: Fold) -> bool:
+    return isinstance(node.op, Unit) and node.op.streams(fold)
 
 
 def _forked_input(node: Node, readers: dict[Node, tuple[Sink, ...]]) -> bool:

@@ -13,6 +13,7 @@ from lutra.ops.fifo.op import Fifo
 from lutra.plan.candidates import Network, vector
 from lutra.plan.depths import stream_depths
 from lutra.plan.devices import Device
+from lutra.plan.memory import bytes_a_cycle, shortage
 from lutra.plan.plan import Plan
 from lutra.plan.search import Choice
 from lutra.plan.solve import within
@@ -54,8 +55,22 @@ class Fitting:
         return None, over
 
     def fastest(self, limits: Array) -> Choice | None:
-        """The cheapest of the fastest choices within limits."""
-        return fastest_within(self.choices, self.price, limits)[1]
+        """The cheapest of the fastest choices within limits that off-chip memory keeps up with: where it does not, the
+        interval grows to what all that is read takes, and then on, as folds are other ones then.
+        """
+        index, choice = fastest_within(self.choices, self.price, limits)
+        step = 1
+        while choice is not None and shortage(plan := self.bare(choice)):
+            read = sum(plan.traffic.values()) / bytes_a_cycle(self.device, self.clock_mhz)
+            index, step = max(index + step, int(np.searchsorted(self.choices.intervals, read))), 2 * step
+            if index >= len(self.choices.intervals):
+                return None
+            choice = within(self.choices, int(self.choices.intervals[index]), self.price, limits)
+        return choice
+
+    def bare(self, choice: Choice) -> Plan:
+        """The plan of a choice without FIFOs."""
+        return Plan(self.graph, self.device, self.clock_mhz, self.folds(choice), {})
 
     def folds(self, choice: Choice) -> dict[Node, Fold]:
         """The folds of a choice."""

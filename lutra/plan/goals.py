@@ -11,6 +11,7 @@ from lutra.ir import Array, Graph
 from lutra.plan.candidates import RESOURCES, network, vector
 from lutra.plan.devices import Device
 from lutra.plan.fitting import Fitting, fastest_within
+from lutra.plan.memory import shortage
 from lutra.plan.plan import Plan
 from lutra.plan.search import Choice
 from lutra.plan.solve import cheapest, within
@@ -21,28 +22,33 @@ ABSENT = 1e6  # price of what the device does not have
 WHOLE = np.ones(len(RESOURCES))
 
 
-def for_fps(graph: Graph, device: Device, clock_mhz: float, fps: float) -> Plan:
+def for_fps(graph: Graph, device: Device, clock_mhz: float, fps: float, weights: str = "auto") -> Plan:
     """The cheapest plan with at least `fps` frames a second that fits the whole device.
 
     Cheapest by the sum of the shares of LUTs, memories and multipliers (flip-flops a tenth), converters priced, FIFOs
     not: their depths depend on the whole. Exact where it fits; see `solve.within` for where a resource runs short, and
     `Fitting` for where FIFOs push it over. LutraError where no fold is that fast, or none that fast fits: it names the
-    greatest frame rate that does.
+    greatest frame rate that does; or off-chip memory is too slow. weights: see `candidates.network`.
     """
     if not 0 < fps < float("inf"):
         raise LutraError(f"a rate of {fps} frames a second", hint="give a positive number")
-    fitting = Fitting(graph, device, clock_mhz, network(graph, device.family), prices(device), _capacity(device))
+    choices = network(graph, device.family, weights)
+    fitting = Fitting(graph, device, clock_mhz, choices, prices(device), _capacity(device))
     interval = int(clock_mhz * 1e6 / fps * (1 + 1e-12))  # a rate that was computed from a whole interval gives it back
     best = cheapest(fitting.choices, interval, fitting.price)
     if best is None:
         raise _too_fast(fitting, fps, interval)
     plan, found = fitting.plan(lambda room: within(fitting.choices, interval, fitting.price, room))
     if plan is not None:
+        if short := shortage(plan):
+            raise short
         return plan
     raise _too_small(_needed(best, found), device, WHOLE, f"{fps:g} frames/s", _what_fits(fitting, found))
 
 
-def for_budget(graph: Graph, device: Device, clock_mhz: float, budget: float | Mapping[str, float] = BUDGET) -> Plan:
+def for_budget(
+    graph: Graph, device: Device, clock_mhz: float, budget: float | Mapping[str, float] = BUDGET, weights: str = "auto",
+) -> Plan:
     """The plan with the greatest frame rate within a budget, and the cheapest one at that rate.
 
     budget: a share of each of the device's resources, or shares by "lut", "ff", "bram", "dsp" (1 for one that is not
@@ -50,15 +56,15 @@ def for_budget(graph: Graph, device: Device, clock_mhz: float, budget: float | M
     longer one; where FIFOs push the plan over, see `Fitting`. LutraError where nothing fits.
     """
     share = _shares(budget)
-    choices = network(graph, device.family)
+    choices = network(graph, device.family, weights)
     fitting = Fitting(graph, device, clock_mhz, choices, prices(device), _capacity(device) * share)
     plan, found = fitting.plan(fitting.fastest)
     if plan is not None:
         return plan
     smallest = cheapest(choices, int(choices.intervals[-1]), fitting.price)
     assert smallest is not None
-    raise _too_small(_needed(smallest, found), device, share, "the smallest fold of this model",
-                     "choose a larger device or budget")
+    raise shortage(fitting.bare(smallest)) or _too_small(
+        _needed(smallest, found), device, share, "the smallest fold of this model", "choose a larger device or budget")
 
 
 def _needed(best: Choice, found: Plan | None) -> Array:
@@ -99,7 +105,7 @@ def _shares(budget: float | Mapping[str, float]) -> Array:
 def _too_fast(fitting: Fitting, fps: float, interval: int) -> LutraError:
     _, fastest = fastest_within(fitting.choices, fitting.price, np.full(len(RESOURCES), np.inf))
     assert fastest is not None
-    plan = Plan(fitting.graph, fitting.device, fitting.clock_mhz, fitting.folds(fastest), {})  # FIFOs keep the interval
+    plan = fitting.bare(fastest)  # FIFOs keep the interval
     wanted = f"{fps:g} frames/s at {fitting.clock_mhz:g} MHz leave {interval} cycles a frame"
     slow = f"{plan.bottleneck.name} takes {plan.interval} however it is folded"
     most = f"at most {plan.fps:.6g} frames/s at this clock"

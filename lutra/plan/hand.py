@@ -5,40 +5,48 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from lutra.errors import LutraError
 from lutra.ir import Graph, Node
-from lutra.ops.base import Fold
+from lutra.ops.base import OFFCHIP, Fold, Unit
 from lutra.plan.candidates import RAMS, layer
 from lutra.plan.devices import Device
 from lutra.plan.fitting import planned
 from lutra.plan.goals import prices
+from lutra.plan.memory import shortage
 from lutra.plan.names import layer_names, pipeline
 from lutra.plan.plan import Plan
 from lutra.plan.stages import folds_of, placed
 
 
-def by_hand(graph: Graph, device: Device, clock_mhz: float, spec: Mapping[str, Any] | str | PathLike[str]) -> Plan:
+def by_hand(
+    graph: Graph, device: Device, clock_mhz: float, spec: Mapping[str, Any] | str | PathLike[str],
+    weights: str = "auto",
+) -> Plan:
     """The plan with these folds.
 
     spec: for each layer, by its name ("matmul0") or its place in the pipeline ("0"), some of pe, simd, ram ("auto",
-    "lut", "block") and mul ("auto", "lut", "dsp", "dsp2",
-    "adders"); or the path of a .toml or .json file with that. What a layer
-    leaves out is 1 and "auto". A layer that is not named gets its cheapest fold that is no slower than the slowest
-    named one, so that it does not bound the rate (its fastest fold where none is).
+    "lut", "block", and for a matrix "offchip") and mul ("auto", "lut", "dsp", "dsp2", "adders"); or the path of a .toml
+    or .json file with that. What a layer leaves out is 1 and "auto", and for a matrix's ram what `weights` says. A
+    layer that is not named gets its cheapest fold that is no slower than the slowest named one, so that it does not
+    bound the rate (its fastest fold where none is).
     LutraError for a layer that does not exist, a key that is not one of these, and a fold that is not legal.
     """
     given = _read(spec) if isinstance(spec, str | PathLike) else spec
     names = layer_names(graph)
-    folds = dict(_fold(graph, names, str(name), fields) for name, fields in given.items())
+    folds = dict(_fold(graph, names, str(name), fields, weights) for name, fields in given.items())
     slowest = max((placed("", n, f).cycles for n, f in folds.items()), default=0)
     for node in pipeline(graph):
         if node not in folds:
-            folds[node] = _cheapest(node, slowest, device)
-    return planned(graph, device, clock_mhz, folds)
+            folds[node] = _cheapest(node, slowest, device, weights)
+    plan = planned(graph, device, clock_mhz, folds)
+    if short := shortage(plan):
+        raise short
+    return plan
 
 
 def _read(path: str | PathLike[str]) -> Mapping[str, Any]:
@@ -65,7 +73,7 @@ def _toml(text: str) -> Mapping[str, Any]:
     return tomllib.loads(text)
 
 
-def _fold(graph: Graph, names: Mapping[Node, str], name: str, fields: Any) -> tuple[Node, Fold]:
+def _fold(graph: Graph, names: Mapping[Node, str], name: str, fields: Any, weights: str) -> tuple[Node, Fold]:
     node = _find(graph, names, name)
     where = f"folding of {names[node]}" + (f" ({node.loc})" if node.loc else "")
     if not isinstance(fields, Mapping) or not set(fields) <= {"pe", "simd", "ram", "mul"}:
@@ -73,9 +81,12 @@ def _fold(graph: Graph, names: Mapping[Node, str], name: str, fields: Any) -> tu
     for key in ("pe", "simd"):
         if not isinstance(fields.get(key, 1), int) or isinstance(fields.get(key), bool):
             raise LutraError(f"{key}={fields[key]!r} is not an integer", where)
-    if fields.get("ram", "auto") not in RAMS:
-        raise LutraError(f"ram={fields['ram']!r}", where, f"one of {', '.join(RAMS)}")
     fold = Fold(**fields)
+    streams = isinstance(node.op, Unit) and node.op.streams(fold)
+    if streams and "ram" not in fields:
+        fold = replace(fold, ram=weights)
+    if fold.ram not in (rams := (*RAMS, OFFCHIP) if streams else RAMS):
+        raise LutraError(f"ram={fold.ram!r}", where, f"one of {', '.join(rams)}")
     try:
         _ = placed("", node, fold).lanes
     except LutraError as e:
@@ -97,7 +108,7 @@ def _find(graph: Graph, names: Mapping[Node, str], name: str) -> Node:
     return table[name]
 
 
-def _cheapest(node: Node, cycles: int, device: Device) -> Fold:
-    choices = layer(node, device.family)
+def _cheapest(node: Node, cycles: int, device: Device, weights: str) -> Fold:
+    choices = layer(node, device.family, weights=weights)
     allowed = [i for i, c in enumerate(choices.cycles) if c <= max(cycles, int(choices.cycles.min()))]
     return choices.folds[min(allowed, key=lambda i: float(prices(device) @ choices.costs[i]))]

@@ -79,6 +79,16 @@ class Plan:
         return self.clock_mhz * 1e6 / self.interval
 
     @cached_property
+    def traffic(self) -> Mapping[str, float]:
+        """Bytes a frame that stages read of off-chip memory, by their names; of those alone that do."""
+        return {s.name: s.traffic for s in self.stages if s.traffic}
+
+    @property
+    def bandwidth_gbs(self) -> float:
+        """What is read of off-chip memory, in 10**9 bytes a second."""
+        return sum(self.traffic.values()) * self.fps / 1e9
+
+    @cached_property
     def latency(self) -> int:
         """Cycles on an empty pipeline from the first input word's taking to the last output word's being there."""
         return latency(self.pipeline)

@@ -73,6 +73,11 @@ class Stage:
         """What gives it its constants as a stream, where something does."""
         return None if isinstance(self.unit, Join) else self.unit.feeder(self.fold, self.xs[0])
 
+    @property
+    def traffic(self) -> float:
+        """Bytes a frame that it reads of off-chip memory."""
+        return 0.0 if isinstance(self.unit, Join) else self.unit.traffic(self.fold, self.xs[0])
+
     def cost(self, family: str) -> Cost:
         """Its resources on a family."""
         if isinstance(self.unit, Join):

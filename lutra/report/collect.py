@@ -9,6 +9,7 @@ from lutra.ir import Constant
 from lutra.ops.base import Cost
 from lutra.ops.fifo.op import Fifo
 from lutra.plan.devices import Device as Chip
+from lutra.plan.memory import available_gbs
 from lutra.plan.plan import Plan
 from lutra.plan.region import Region
 from lutra.plan.stages import Stage
@@ -85,6 +86,8 @@ def _throughput(plan: Plan, target: str, measured: tuple[int, int] | None) -> Th
         target=target,
         measured_interval=interval,
         measured_latency=latency,
+        bandwidth_gbs=plan.bandwidth_gbs,
+        available_gbs=available_gbs(plan.device),
     )
 
 

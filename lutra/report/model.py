@@ -77,6 +77,7 @@ class Layer:
 class Throughput:
     """Cycles and what they come to at the clock. `measured_*` are from the RTL simulation, None where not run.
 
+    `bandwidth_gbs` is what the units read of off-chip memory, of `available_gbs` that the device's gives in practice.
     `bottleneck` names the unit that sets the interval; `next_interval` is what would bound it were that unit free.
     """
 
@@ -91,6 +92,8 @@ class Throughput:
     target: str = ""
     measured_interval: int | None = None
     measured_latency: int | None = None
+    bandwidth_gbs: float = 0.0
+    available_gbs: float = 0.0
 
 
 @dataclass(frozen=True)

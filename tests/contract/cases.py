@@ -149,7 +149,7 @@ def candidates(cls: type[Hardware]) -> list[Case]:
     for k, node in enumerate(draw(cls, DRAWN)):
         legal = folds_of(node)
         assert legal, f"{node.op} has no fold"
-        rams = RAMS + (STREAMED if streams(node) else ())
+        rams = RAMS + (("written",) if streams(node) else ())
         between = np.random.default_rng(k).permutation(range(1, len(legal) - 1))[:2]
         for i in sorted({0, len(legal) - 1, *map(int, between)}):
             found.append(Case(node, replace(legal[i], ram=rams[len(found) % len(rams)])))

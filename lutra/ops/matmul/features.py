@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lutra.hw.pipelined import Pipelined
 from lutra.ir import Range
-from lutra.ops.base import STREAMED, Fold
+from lutra.ops.base import OFFCHIP, STREAMED, Fold
 from lutra.ops.matmul.forms import depth, packed_bits
 from lutra.ops.matmul.lanes import Lanes, by_pairs, by_planes, stages, tree
 from lutra.ops.matmul.size import log2_up, ones_and_twos, sum_bits, wide_functions
@@ -33,7 +33,7 @@ def features(
     return replay | made | {
         "lut.acc": sums if sf > 1 or biased else 0,
         "lut.start": sums if sf > 1 and biased else 0,
-        "lut.weights": 0 if block else lut_bits(words, width, family),
+        "lut.weights": 0 if block or fold.ram == OFFCHIP else lut_bits(words, width, family),
         "lut.bias": bias,
         "lut.bias_deep": bias if nf > 64 else 0,
         "lut.slice": 0 if sf > 1 else sums,

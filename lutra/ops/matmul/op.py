@@ -20,8 +20,9 @@ from lutra.hw.netlist import Block, Memory, Param, pack
 from lutra.hw.pipelined import Pipelined
 from lutra.hw.unrolled import module
 from lutra.ir import Array, Constant, Node, Range, Tensor
-from lutra.ops.base import STREAMED, Cost, Fold, Loop, Unit, check_fold, divisors
+from lutra.ops.base import OFFCHIP, STREAMED, Cost, Fold, Loop, Unit, check_fold, divisors
 from lutra.ops.cost import estimate
+from lutra.ops.fetch.op import Fetch
 from lutra.ops.matmul.adders import found as solver_found
 from lutra.ops.matmul.adders import multiply
 from lutra.ops.matmul.features import features, unrolled_features
@@ -128,9 +129,10 @@ class MatMul(Unit):
     def loop(self, fold: Fold, x: Tensor) -> Loop:
         """For each pixel, for each of NF output words, for each of SF input words, read for the first only."""
         nf, sf = self.folded(fold, x)
-        one = np.minimum(np.arange(1, nf * sf + 1), sf)
+        each, slots = self._each(fold, x), np.arange(nf * sf * self._each(fold, x))
+        one = np.minimum((slots + 1) // each, sf)
         reads = (one + sf * np.arange(x.pixels)[:, None]).reshape(-1)
-        writes = np.arange(1, x.pixels * nf + 1) * sf - 1
+        writes = np.arange(1, x.pixels * nf + 1) * sf * each - 1
         return Loop(self.cycles(fold, x), reads, writes, 1 + self._depth(fold, x))
 
     def _lanes(self, fold: Fold, x: Range) -> Lanes:
@@ -154,9 +156,27 @@ class MatMul(Unit):
         return unrolled(self, x).depth if name == "adders" else depth(name, self._lanes(fold, x.range))
 
     def cycles(self, fold: Fold, x: Tensor) -> int:
-        """NF * SF a pixel."""
+        """NF * SF a pixel, times the beats of a word of weights that comes from off the chip."""
         nf, sf = self.folded(fold, x)
-        return nf * sf * x.pixels
+        return nf * sf * x.pixels * self._each(fold, x)
+
+    def streams(self, fold: Fold) -> bool:
+        """All but a graph of adders, whose weights are its wires."""
+        return fold.mul != "adders"
+
+    def traffic(self, fold: Fold, x: Tensor) -> float:
+        """The matrix as it lies in memory, for each pixel."""
+        fetch = self._fetch(fold, x)
+        return x.pixels * fetch.size / fetch.copies if fetch else 0.0
+
+    def _fetch(self, fold: Fold, x: Tensor) -> Fetch | None:
+        nf, sf = self.folded(fold, x)
+        return Fetch(nf * sf, fold.pe * fold.simd * self.coding.bits) if fold.ram == OFFCHIP else None
+
+    def _each(self, fold: Fold, x: Tensor) -> int:
+        """Cycles of a slot."""
+        fetch = self._fetch(fold, x)
+        return fetch.join if fetch else 1
 
     def block(self, fold: Fold, x: Tensor) -> Block:
         """`lutra_matmul`, or where its weights come as a stream `lutra_matmul_streamed`."""
@@ -180,7 +200,7 @@ class MatMul(Unit):
 
     def feeder(self, fold: Fold, x: Tensor) -> Block | None:
         """The memory of weights that are streamed."""
-        return source(self.memory(fold, x)) if fold.ram in STREAMED else None
+        return source(self.memory(fold, x), fold.ram) if fold.ram in STREAMED else None
 
     def memory(self, fold: Fold, x: Tensor) -> Memory:
         """The weights. Word nf * SF + sf: lane p * SIMD + q is weights[nf * PE + p, sf * SIMD + q], stored as `_stored`
@@ -250,7 +270,9 @@ class MatMul(Unit):
 
     def cost(self, fold: Fold, x: Tensor, family: str) -> Cost:
         """As fitted to synthesis, each form of multipliers on its own."""
-        return estimate(family, KINDS[self.form(fold, x)], self.features(fold, x, family))
+        own = estimate(family, KINDS[self.form(fold, x)], self.features(fold, x, family))
+        fetch = self._fetch(fold, x)
+        return own + fetch.cost(family) if fetch else own
 
     @classmethod
     def samples(cls) -> SearchStrategy[Node]:
