@@ -13,7 +13,6 @@ from lutra.ops.fifo.op import Fifo
 from lutra.plan.candidates import Network, vector
 from lutra.plan.depths import stream_depths
 from lutra.plan.devices import Device
-from lutra.plan.memory import bytes_a_cycle, shortage
 from lutra.plan.plan import Plan
 from lutra.plan.search import Choice
 from lutra.plan.solve import within
@@ -55,18 +54,14 @@ class Fitting:
         return None, over
 
     def fastest(self, limits: Array) -> Choice | None:
-        """The cheapest of the fastest choices within limits that off-chip memory keeps up with: where it does not, the
-        interval grows to what all that is read takes, and then on, as folds are other ones then.
+        """The cheapest of the fastest choices within limits; where off-chip memory is slower than that, the cheapest
+        that waits for it.
         """
         index, choice = fastest_within(self.choices, self.price, limits)
-        step = 1
-        while choice is not None and shortage(plan := self.bare(choice)):
-            read = sum(plan.traffic.values()) / bytes_a_cycle(self.device, self.clock_mhz)
-            index, step = max(index + step, int(np.searchsorted(self.choices.intervals, read))), 2 * step
-            if index >= len(self.choices.intervals):
-                return None
-            choice = within(self.choices, int(self.choices.intervals[index]), self.price, limits)
-        return choice
+        if choice is None or (interval := self.bare(choice).interval) == self.choices.intervals[index]:
+            return choice
+        bound = self.choices.intervals[np.searchsorted(self.choices.intervals, interval, "right") - 1]
+        return within(self.choices, int(bound), self.price, limits)
 
     def bare(self, choice: Choice) -> Plan:
         """The plan of a choice without FIFOs."""

@@ -40,7 +40,7 @@ def for_fps(graph: Graph, device: Device, clock_mhz: float, fps: float, weights:
         raise _too_fast(fitting, fps, interval)
     plan, found = fitting.plan(lambda room: within(fitting.choices, interval, fitting.price, room))
     if plan is not None:
-        if short := shortage(plan):
+        if short := shortage(plan, fps):
             raise short
         return plan
     raise _too_small(_needed(best, found), device, WHOLE, f"{fps:g} frames/s", _what_fits(fitting, found))
@@ -63,8 +63,8 @@ def for_budget(
         return plan
     smallest = cheapest(choices, int(choices.intervals[-1]), fitting.price)
     assert smallest is not None
-    raise shortage(fitting.bare(smallest)) or _too_small(
-        _needed(smallest, found), device, share, "the smallest fold of this model", "choose a larger device or budget")
+    raise _too_small(_needed(smallest, found), device, share, "the smallest fold of this model",
+                     "choose a larger device or budget")
 
 
 def _needed(best: Choice, found: Plan | None) -> Array:

@@ -12,6 +12,7 @@ from lutra.errors import LutraError
 from lutra.ir import Graph, Node
 from lutra.ops.base import Cost, Fold
 from lutra.plan.devices import Device, device
+from lutra.plan.memory import read_cycles
 from lutra.plan.names import OUTPUT, Sink, layer_names, pipeline, sinks
 from lutra.plan.pipeline import Pipeline, connect
 from lutra.plan.schedule import latency
@@ -65,8 +66,10 @@ class Plan:
 
     @cached_property
     def interval(self) -> int:
-        """Cycles between frames of the whole pipeline in steady state: the slowest stage's."""
-        return max(self.cycles.values())
+        """Cycles between frames of the whole pipeline in steady state: the slowest stage's, or in which off-chip memory
+        gives what is read of it, where that is longer.
+        """
+        return max(*self.cycles.values(), read_cycles(sum(self.traffic.values()), self.device, self.clock_mhz))
 
     @cached_property
     def bottleneck(self) -> Stage:

@@ -74,14 +74,17 @@ def _throughput(plan: Plan, target: str, measured: tuple[int, int] | None) -> Th
     others = [s for s in plan.stages if s.name != slowest.name] or [slowest]
     second = max(others, key=lambda s: plan.cycles[s.name])
     interval, latency = measured or (None, None)
+    bounds = [slowest.name, second.name]
+    if plan.interval > plan.cycles[slowest.name]:
+        bounds, second = ["off-chip memory", slowest.name], slowest
     return Throughput(
         clock_mhz=plan.clock_mhz,
         interval=plan.interval,
         fps=plan.fps,
         latency=plan.latency,
         latency_us=plan.latency / plan.clock_mhz,
-        bottleneck=slowest.name,
-        next_bottleneck=second.name,
+        bottleneck=bounds[0],
+        next_bottleneck=bounds[1],
         next_interval=plan.cycles[second.name],
         target=target,
         measured_interval=interval,

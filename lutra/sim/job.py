@@ -78,6 +78,12 @@ class Timing:
             raise LutraError(f"no steady interval, the last were {sorted(last)} cycles", hint="simulate more frames")
         return last.pop()
 
+    @property
+    def average(self) -> int:
+        """The steady state's mean, rounded up: where memory bounds the interval, frames differ by some cycles."""
+        last = self.intervals[len(self.intervals) // 2:]
+        return -(-sum(last) // len(last))
+
 
 @dataclass(frozen=True)
 class Memory:
