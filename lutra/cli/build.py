@@ -9,7 +9,6 @@ from rich.console import Console
 
 from lutra import Accelerator
 from lutra import compile as compile_model
-from lutra.build import WEIGHTS
 from lutra.cli import options
 from lutra.cli.console import emit, percent, steps, table
 
@@ -23,8 +22,8 @@ from lutra.cli.console import emit, percent, steps, table
 @click.option("--budget", type=float, help="Share of the device to use, for the greatest frame rate.")
 @click.option("--folding", type=click.Path(path_type=Path), help="TOML or JSON file of folds by layer.")
 @click.option("--clock", "clock", type=float, default=100.0, show_default=True, help="Clock in MHz.")
-@click.option("--weights", type=click.Choice(WEIGHTS), default=WEIGHTS[0], show_default=True,
-              help="Where the weights of matrices live: on the chip, or in its off-chip memory.")
+@click.option("--weights", default="auto", show_default=True, metavar="PLACE",
+              help="Where the weights of matrices live: auto, on the chip, or offchip, in the device's memory.")
 @options.fed
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("build"), show_default=True,
               help="The build folder.")
