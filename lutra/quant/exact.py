@@ -78,3 +78,13 @@ def product(func: Callable[..., Tensor], dtype: torch.dtype, operands: tuple[Ten
         return func(*operands, *args, **kwargs)
     with torch.backends.nnpack.flags(enabled=False):  # its Winograd transform divides
         return func(*operands, *args, **kwargs)
+
+
+def check_sum(total: Tensor, x: Tensor, y: Tensor, at: str) -> None:
+    """Refuse a rounded sum: by TwoSum (Knuth, TAOCP 4.2.2) total = x + y is exact if total - x is y and total - y is x.
+
+    Raises LutraError: binary points so far apart that double precision does not hold the sum, or a number not finite.
+    """
+    if not torch.compiler.is_compiling() and not bool(((total - x == y) & (total - y == x)).all()):
+        raise LutraError("a sum is not exact in double precision, or not finite", at,
+                         "the binary points of its terms lie too far apart: calibrate again")

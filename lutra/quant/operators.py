@@ -8,6 +8,7 @@ have none. Operators in place are executed out of place.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -47,6 +48,11 @@ class Operators(TorchFunctionMode):
         return result
 
     @property
+    def proves(self) -> bool:
+        """Whether numbers have to be exact here: in evaluation, but an exported graph is so by its meaning."""
+        return self.exact and self.casts.observers is None and not torch.compiler.is_exporting()
+
+    @property
     def path(self) -> str:
         """Of the module that is being run."""
         return self.casts.stack[-1][0]
@@ -69,9 +75,8 @@ class Operators(TorchFunctionMode):
         return cast
 
     def wide(self, x: Any) -> Any:
-        """A tensor in double precision, where numbers have to be exact; an exported graph is exact by its meaning."""
-        inexact = not self.exact or self.casts.observers is not None or torch.compiler.is_exporting()
-        return x if inexact or not isinstance(x, Tensor) or not x.is_floating_point() else x.double()
+        """A tensor in double precision, where numbers have to be exact."""
+        return x.double() if self.proves and isinstance(x, Tensor) and x.is_floating_point() else x
 
     def result(self, role: str, func: Function, *args: Any, **kwargs: Any) -> Tensor:
         """The result of an elementwise layer, cast."""
@@ -120,7 +125,7 @@ def matrix_product(mode: Operators, func: Function, x: Tensor, weight: Tensor, b
         out: Tensor = func(x, weight, bias, *args, **kwargs)
         return out
     bias = None if bias is None else exact.bias_cast(bias, at, by)
-    if not mode.exact or torch.compiler.is_exporting():
+    if not mode.proves:
         return func(x, weight, None if bias is None else bias.to(weight.dtype), *args, **kwargs)  # type: ignore[no-any-return]
     x = x.to(weight.dtype)
     dtype = exact.precision(x, weight, bias, (at, by), 1 if func in TRANSPOSED else 0, accumulator_bits(mode))
@@ -131,7 +136,7 @@ def stream_product(mode: Operators, func: Function, x: Tensor, other: Tensor, **
     """A matrix product of two streams, or of a stream and a bare weight (inputs, outputs)."""
     at, by = mode.site("input"), mode.site("weight" if isinstance(other, nn.Parameter) else "other")
     x, other = mode.pass_through(x, at), mode.pass_through(other, by)
-    if at is None or by is None or not mode.exact or mode.casts.observers is not None or torch.compiler.is_exporting():
+    if at is None or by is None or not mode.proves:
         return func(x, other, **kwargs)  # type: ignore[no-any-return]
     bits = 0.0 if other.ndim == 0 else x.shape[-1] * at.limit * by.limit
     single = bits <= exact.SINGLE and at.shift and by.shift and x.device.type == "cpu"
@@ -160,7 +165,17 @@ def batch_norm(mode: Operators, func: Function, x: Tensor, mean: Tensor | None, 
     a, c = mode.pass_through(a, factor), mode.pass_through(c, term)
     shape = (-1, *[1] * (x.ndim - 2))
     a, c = a.to(factor.point.dtype).view(shape), c.to(term.point.dtype).view(shape)
-    return mode.result("output", torch.addcmul, c, x, a)
+    return mode.result("output", partial(multiply_add, mode), c, x, a)
+
+
+def multiply_add(mode: Operators, c: Tensor, x: Tensor, a: Tensor) -> Tensor:
+    """The sum c + a x. In evaluation the product is exact: an accumulator leaves room for the factor's bits."""
+    if not mode.proves:
+        return torch.addcmul(c, x, a)
+    product = x * a
+    total = product + c
+    exact.check_sum(total, product, c, mode.path)
+    return total
 
 
 def folded(mean: Tensor, var: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float) -> tuple[Tensor, Tensor]:
@@ -177,7 +192,16 @@ def elementwise(mode: Operators, func: Function, x: Any, other: Any, *args: Any,
     name = NAMES[func]
     role = "factor" if name in ("mul", "div") else "constant"
     x, other = mode.parameter(x, role), mode.parameter(other, role)
-    return mode.result(name, OUT_OF_PLACE.get(func, func), x, other, *args, **kwargs)
+    return mode.result(name, partial(summed, mode, OUT_OF_PLACE.get(func, func), name), x, other, *args, **kwargs)
+
+
+def summed(mode: Operators, func: Function, name: str, x: Any, other: Any, *args: Any, **kwargs: Any) -> Tensor:
+    """The operator's result; of two streams' sum or difference one that is exact."""
+    total: Tensor = func(x, other, *args, **kwargs)
+    streams = isinstance(x, Tensor) and isinstance(other, Tensor) and not args and not kwargs
+    if mode.proves and streams and name in ("add", "sub"):
+        exact.check_sum(total, x, other if name == "add" else -other, mode.path)
+    return total
 
 
 def prelu(mode: Operators, func: Function, x: Tensor, slope: Tensor) -> Tensor:
