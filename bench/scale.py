@@ -31,19 +31,23 @@ from typing import Any, TypeVar
 from shared import Board
 
 T = TypeVar("T")
-DEVICE, CLOCK_MHZ = "xcu280", 200.0
+CLOCK_MHZ = 200.0
 PLAN, STREAMS = "plan", "of which stream depths"
 
 
 @dataclass(frozen=True)
 class Case:
-    """A network, its bits, and the frames a second to plan for; bars in seconds and megabytes."""
+    """A network, its bits, the frames a second to plan for and the device; bars in seconds and megabytes. refused: a
+    part of the sentence that says what is short, where it does not fit.
+    """
 
     name: str
     bits: tuple[int, int]
     fps: float
     seconds: float | None = None
     megabytes: float | None = None
+    device: str = "xcu280"
+    refused: str = ""
 
     @property
     def title(self) -> str:
@@ -55,8 +59,10 @@ CASES = (
     Case("mobilenet_v1", (4, 4), 500, 60),
     Case("mobilenet_v2", (4, 4), 500),
     Case("resnet18", (2, 2), 200),
+    Case("resnet50", (1, 2), 100, 120, 6000, "xcu250"),
+    Case("resnet50", (2, 2), 100, 120, 6000, "xcu250"),
     Case("resnet50", (4, 4), 100, 120, 6000),
-    Case("resnet50", (8, 8), 100, 120, 6000),
+    Case("resnet50", (8, 8), 100, 120, 6000, refused="BRAM"),
     Case("unet", (4, 4), 50),
     Case("vgg10_1d", (4, 4), 10_000),
 )
@@ -77,15 +83,17 @@ class Watch:
     def __call__(self, name: str, work: Callable[[], T]) -> T:
         """What `work` gives."""
         begin, used = time.perf_counter(), time.process_time()
-        result = work()
-        self.rows.append((name, time.perf_counter() - begin, time.process_time() - used, megabytes()))
-        return result
+        try:
+            return work()
+        finally:
+            self.rows.append((name, time.perf_counter() - begin, time.process_time() - used, megabytes()))
 
 
-def phases(model: Path, fps: float, folder: Path) -> dict[str, Any]:
+def phases(model: Path, fps: float, name: str, folder: Path) -> dict[str, Any]:
     """Every phase of a build, and how much RTL there is (megabytes, units)."""
     phase = Watch()
     build = phase("import", lambda: import_module("lutra.build"))  # part of what a user waits for
+    from lutra.errors import LutraError
     from lutra.front import load
     from lutra.hw.verilog import sources
     from lutra.plan import fitting
@@ -94,10 +102,13 @@ def phases(model: Path, fps: float, folder: Path) -> dict[str, Any]:
 
     depths = fitting.stream_depths
     fitting.stream_depths = lambda *given: phase(STREAMS, lambda: depths(*given))
-    target = device(DEVICE)
+    target = device(name)
     loaded = phase("read", lambda: load(model))
     lowered = phase("lower", lambda: build.lower(loaded.graph, {}, target.family))
-    plan = phase(PLAN, lambda: build.plan_for(lowered.graph, target, CLOCK_MHZ, fps))
+    try:
+        plan = phase(PLAN, lambda: build.plan_for(lowered.graph, target, CLOCK_MHZ, fps))
+    except LutraError as e:
+        return {"rows": phase.rows, "refused": str(e)}
     netlist = phase("assemble", lambda: assemble(lowered.graph, plan.folds, plan.depths))
 
     def write() -> int:
@@ -110,11 +121,11 @@ def phases(model: Path, fps: float, folder: Path) -> dict[str, Any]:
     return {"rows": phase.rows, "rtl": size / 1e6, "units": len(netlist.instances), "fps": plan.fps}
 
 
-def child(model: Path, fps: float, profile: int) -> None:
+def child(model: Path, fps: float, name: str, profile: int) -> None:
     """One build in this process: its figures as JSON on stdout, the profile on stderr."""
     profiler = cProfile.Profile() if profile else None
     with tempfile.TemporaryDirectory() as folder:
-        work = partial(phases, model, fps, Path(folder))
+        work = partial(phases, model, fps, name, Path(folder))
         found = profiler.runcall(work) if profiler else work()
     if profiler:
         pstats.Stats(profiler, stream=sys.stderr).sort_stats("tottime").print_stats(profile)
@@ -127,7 +138,7 @@ def measure(case: Case, folder: Path, profile: int, board: Board) -> None:
 
     model = folder / "model.onnx"
     model.write_bytes(build(case.name, case.bits).SerializeToString())
-    command = [sys.executable, __file__, "--child", str(model), str(case.fps), "--profile", str(profile)]
+    command = [sys.executable, __file__, "--child", str(model), str(case.fps), case.device, "--profile", str(profile)]
     threads = {"OPENBLAS_NUM_THREADS": "2", "OMP_NUM_THREADS": "2"}
     run = subprocess.run(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **threads})
     if run.returncode:
@@ -136,12 +147,17 @@ def measure(case: Case, folder: Path, profile: int, board: Board) -> None:
     found = json.loads(run.stdout)
     for name, wall, used, peak in found["rows"]:
         board.show(f"{case.title}: {name}", wall, f"s; {used:,.1f} s of processor; peak {peak:,.0f} MB")
-    board.show(f"{case.title}: RTL and memories", found["rtl"], f"MB; {found['units']} units; {found['fps']:,.0f} fps")
     wall = sum(row[1] for row in found["rows"] if row[0] != STREAMS)  # planning has the streams in it
+    if "refused" in found:
+        board.show(f"{case.title}: {found['refused']}", wall, "s until it said so")
+        expected = bool(case.refused) and case.refused in found["refused"]
+        board.bar(f"{case.title}: refused as expected", int(expected), least=1)
+        return
+    board.show(f"{case.title}: RTL and memories", found["rtl"], f"MB; {found['units']} units; {found['fps']:,.0f} fps")
     board.bar(f"{case.title}: file to RTL", wall, "s", most=case.seconds)
     board.bar(f"{case.title}: peak memory", max(row[3] for row in found["rows"]), "MB", most=case.megabytes)
     if case.name == "resnet50":
-        streams = next(row for row in found["rows"] if row[0] == STREAMS)
+        streams = max((row for row in found["rows"] if row[0] == STREAMS), key=lambda row: row[1])  # of each whole plan
         board.bar(f"{case.title}: stream depths", streams[1], "s", most=STREAM_SECONDS)
         board.bar(f"{case.title}: memory when they are known", streams[3], "MB", most=STREAM_MEGABYTES)
 
@@ -151,10 +167,10 @@ def main() -> None:
     made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("--only", default="", help="part of a title, such as resnet50 or w8a8")
     made.add_argument("--profile", type=int, default=0, metavar="N", help="print the N hottest functions")
-    made.add_argument("--child", nargs=2, metavar=("MODEL", "FPS"), help=argparse.SUPPRESS)
+    made.add_argument("--child", nargs=3, metavar=("MODEL", "FPS", "DEVICE"), help=argparse.SUPPRESS)
     args = made.parse_args()
     if args.child:
-        child(Path(args.child[0]), float(args.child[1]), args.profile)
+        child(Path(args.child[0]), float(args.child[1]), args.child[2], args.profile)
         return
     board = Board()
     with tempfile.TemporaryDirectory() as folder:
