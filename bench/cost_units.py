@@ -29,6 +29,8 @@ from lutra.ops.maxreduce.op import MaxReduce
 from lutra.ops.mul.op import Mul
 from lutra.ops.pad.op import Pad
 from lutra.ops.reorder.op import Reorder
+from lutra.ops.requant.modes import OVERFLOWS, ROUNDINGS
+from lutra.ops.requant.op import Requant
 from lutra.ops.rescale.op import Rescale
 from lutra.ops.slice.op import Slice
 from lutra.ops.table.op import Table
@@ -238,6 +240,16 @@ def rescaled(rng: np.random.Generator, accumulator: Callable[[np.random.Generato
     return unit, Tensor((channels,), x), Fold(pe=pe)
 
 
+def requant(rng: np.random.Generator) -> tuple[Unit, Tensor, Fold]:
+    channels, pe = by_channel(rng, 8)
+    x, signed = sums(rng), bool(rng.random() < 0.5)
+    x = Range(x.lo, x.hi) if x.step == 1 else Range(-x.largest, x.largest)
+    width = pick(rng, (2, 4, 6, 8))
+    shift = max(0, x.bits - width - int(rng.integers(3)))
+    overflow = OVERFLOWS[rng.integers(4 + signed)]
+    return Requant(shift, width, signed, ROUNDINGS[rng.integers(7)], overflow), Tensor((channels,), x), Fold(pe=pe)
+
+
 def table(rng: np.random.Generator) -> tuple[Unit, Tensor, Fold]:
     channels, pe = by_channel(rng, 8)
     bits = pick(rng, (2, 3, 4, 5, 6, 8))
@@ -382,7 +394,8 @@ def fifo(rng: np.random.Generator) -> tuple[Unit, Tensor, Fold]:
 DRAWS: dict[str, Draw] = {
     "matmul": matmul, "matmul_pairs": matmul_pairs, "matmul_dsp": matmul_dsp,
     "matmul_adders": matmul_adders,
-    "threshold": threshold, "rescale": rescale, "table": table, "pad": pad, "window": window, "maxreduce": maxreduce,
+    "threshold": threshold, "rescale": rescale, "requant": requant,
+    "table": table, "pad": pad, "window": window, "maxreduce": maxreduce,
     "argmax": argmax, "width": width, "fifo": fifo, "fork": fork, "upsample": upsample, "slice": slice_,
     "reorder": reorder,
     "add": add, "mul": mul, "concat": concat, "depthwise": depthwise, "fetch": fetch,

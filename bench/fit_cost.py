@@ -20,7 +20,7 @@ from lutra.ops.cost import TABLE, weighed
 
 SEED = 1
 COUNT = {"matmul": 40, "matmul_pairs": 16, "threshold": 16, "rescale": 20, "depthwise": 24, "add": 20, "mul": 14,
-         "fetch": 8}
+         "fetch": 8, "requant": 16}
 USUAL = 12
 ALIKE = 3  # configurations that two families are compared on
 FABRIC = {"xcup": "xc7"}  # the same six-input LUTs and memories

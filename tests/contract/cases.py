@@ -22,7 +22,7 @@ from lutra.sim.rtl import RtlModel, RtlRun, Stimulus, from_words, to_words
 from lutra.tools.cache import Cache
 
 SERIES = 3
-LIMIT = {"MatMul": 48, "Pad": 20, "Reorder": 24, "Rescale": 24}  # cases, where more than usual
+LIMIT = {"MatMul": 48, "Pad": 20, "Reorder": 24, "Requant": 56, "Rescale": 24}  # cases, where more than usual
 DRAWN = 120  # samples of an operator that cases are chosen from
 PATIENCE = 20_000  # far above any sample's interval
 

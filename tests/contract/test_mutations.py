@@ -17,7 +17,7 @@ from lutra.tools.run import parallel
 
 AT_ONCE = 2
 # Cases, where more than 12 are needed.
-CASES = {"Depthwise": 14, "MatMul": 36, "Pad": 20, "Reorder": 24, "Rescale": 24, "Upsample": 18}
+CASES = {"Depthwise": 14, "MatMul": 36, "Pad": 20, "Reorder": 24, "Requant": 56, "Rescale": 24, "Upsample": 18}
 
 # unit -> (file, what stands there, what shall stand there)
 FAULTS: dict[str, list[tuple[str, str, str]]] = {
@@ -178,6 +178,20 @@ FAULTS: dict[str, list[tuple[str, str, str]]] = {
         ("reorder.sv", "i/BLOCK*BLOCK*BITS", "0"),
         ("ram.sv", "assign move = !fetched_valid || move_out", "assign move = 1'b1"),
         ("ram.sv", "assign move = move_out", "assign move = 1'b1"),
+    ],
+    "Requant": [
+        ("requant.sv", "if (en) x <= in_data", "x <= in_data"),
+        ("requant.sv", "else if (en) valid_d", "else valid_d"),
+        ("requant.sv", "? negative && (half || rest)", "? negative && half"),
+        ("requant.sv", "ROUNDING == 3 ? half && (rest || negative)", "ROUNDING == 3 ? half && (rest || !negative)"),
+        ("requant.sv", "ROUNDING == 4 ? half && rest", "ROUNDING == 4 ? half"),
+        ("requant.sv", ": half && (rest || floor[0])", ": half && rest"),
+        ("requant.sv", "OVERFLOW == 3 ? -HIGH : ~HIGH", "~HIGH"),
+        ("requant.sv", "above != quotient[WIDTH-1]", "above"),
+        ("requant.sv", "above    <= floor[WIDTH]", "above    <= floor[WIDTH-1]"),
+        ("requant.sv", "!(under || over)", "!over"),
+        ("requant.sv", "over ? HIGH[WIDTH-1:0]", "over ? LOW[WIDTH-1:0]"),
+        ("requant.sv", "<< LEFT", "<< (LEFT / 2)"),
     ],
     "Rescale": [
         ("rescale.sv", "nf == NW'(NF - 1)", "nf == NW'(NF - 2)"),

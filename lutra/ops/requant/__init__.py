@@ -1,0 +1,5 @@
+"""Requant: the operator and its module."""
+
+from lutra.ops.requant.op import Requant
+
+__all__ = ["Requant"]
