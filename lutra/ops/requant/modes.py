@@ -47,7 +47,8 @@ def _up(mode: str, floor: Array, negative: Array, half: Array, sticky: Array) ->
         case "RND_INF":
             return half & (sticky | ~negative)
         case "RND_CONV":
-            return half & (sticky | (floor & 1 == 1))
+            odd: Array = floor & 1 == 1
+            return half & (sticky | odd)
     raise AssertionError(mode)
 
 

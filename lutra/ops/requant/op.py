@@ -13,7 +13,7 @@ from lutra.ir import Array, Node, Range, Tensor
 from lutra.ops.base import Cost, Fold
 from lutra.ops.cost import estimate
 from lutra.ops.elementwise import Elementwise
-from lutra.ops.requant.modes import OVERFLOWS, ROUNDINGS, bounds, cast, reach, rounded
+from lutra.ops.requant.modes import MONOTONE, OVERFLOWS, ROUNDINGS, bounds, cast, reach, rounded
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -87,7 +87,8 @@ class Requant(Elementwise):
 
     def features(self, fold: Fold, x: Tensor, family: str) -> dict[str, float]:
         """round: bits of the quotient, where it is rounded by an addition, and rest: bits looked at to decide; over:
-        bits above the type that tell whether it is left; choice: bits chosen where it is; out: bits of the slice.
+        bits above the type that tell whether it is left; choice, ends: bits chosen where it is, between two ends; out:
+        bits of the slice.
         """
         pe, y, q = fold.pe, self.infer(x).range.bits, self.quotient(x.range)
         adds = self.shift > 0 and self.rounding != "TRN"
@@ -97,6 +98,7 @@ class Requant(Elementwise):
             "lut.rest": pe * max(self.shift - 1, 0) * (adds and self.rounding != "RND"),
             "lut.over": pe * (q - self.width) * leaves,
             "lut.choice": pe * y * leaves,
+            "lut.ends": pe * y * (leaves and self.overflow in MONOTONE),
             "lut.out": pe * y,
             "unit": 1,
             "ff.x": pe * x.range.bits,

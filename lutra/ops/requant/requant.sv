@@ -25,8 +25,7 @@ module lutra_requant #(
     localparam int RIGHT = SHIFT > 0 ? SHIFT : 0;
     localparam int LEFT = SHIFT < 0 ? -SHIFT : 0;
     localparam int TBITS = RIGHT + (QBITS > XBITS + LEFT ? QBITS : XBITS + LEFT + 1);  // of x with all its bits
-    localparam logic signed [QBITS-1:0] HIGH = (QBITS'(1) <<< (SIGNED != 0 ? WIDTH - 1 : WIDTH)) - QBITS'(1);
-    localparam logic signed [QBITS-1:0] LOW = SIGNED == 0 ? '0 : OVERFLOW == 3 ? -HIGH : ~HIGH;
+    localparam logic [WIDTH-1:0] LOW = SIGNED != 0 ? WIDTH'(1) << (WIDTH - 1) : '0;
     logic en;
     logic [1:0] valid_d;
     logic [PE*XBITS-1:0] x;
@@ -43,8 +42,6 @@ module lutra_requant #(
             logic signed [TBITS-1:0] wide;
             logic signed [QBITS-1:0] floor, quotient;
             logic up, above;  // above: the bit over the type's, before rounding
-            logic unused_bits;
-            assign unused_bits = &{1'b0, wide, above, quotient};
             assign wide = TBITS'({{TBITS{XSIGNED != 0 && x[p*XBITS+XBITS-1]}}, x[p*XBITS+:XBITS]} << LEFT);
             assign floor = QBITS'(wide >>> RIGHT);
             if (RIGHT == 0 || ROUNDING == 0) begin : g_down
@@ -71,17 +68,23 @@ module lutra_requant #(
                     above    <= floor[WIDTH];
                 end
 
+            // The type is left where a bit above it differs from its sign, or, unsigned, is set.
+            localparam int TOP = SIGNED != 0 ? WIDTH - 1 : WIDTH;
+            wire below = quotient[QBITS-1];
+            wire outside = quotient[QBITS-1:TOP] != {(QBITS - TOP) {SIGNED != 0 && below}};
+            wire least = SIGNED != 0 && OVERFLOW == 3 && quotient[WIDTH-1:0] == LOW;  // no number of the symmetric part
+            wire unused = &{1'b0, wide, above, quotient, below, outside, least};
             logic [WIDTH-1:0] kept;
             if (OVERFLOW == 0) begin : g_wrap
                 assign kept = quotient[WIDTH-1:0];
             end else if (OVERFLOW == 4) begin : g_sign
-                wire outside = quotient < LOW || quotient > HIGH;
                 assign kept = quotient[WIDTH-1:0] ^ {WIDTH{outside && above != quotient[WIDTH-1]}};
+            end else if (OVERFLOW == 2) begin : g_zero
+                assign kept = quotient[WIDTH-1:0] & {WIDTH{!outside}};
             end else begin : g_saturate
-                wire under = quotient < LOW;
-                wire over = quotient > HIGH;
-                assign kept = OVERFLOW == 2 ? quotient[WIDTH-1:0] & {WIDTH{!(under || over)}}
-                            : under ? LOW[WIDTH-1:0] : over ? HIGH[WIDTH-1:0] : quotient[WIDTH-1:0];
+                wire [WIDTH-1:0] end_of = below ? LOW : ~LOW;
+                assign kept = (outside ? end_of : quotient[WIDTH-1:0])
+                            ^ WIDTH'(OVERFLOW == 3 && SIGNED != 0 && (least || (outside && below)));
             end
             assign code[p*OBITS+:OBITS] = OBITS'(kept);
         end
