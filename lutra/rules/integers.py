@@ -24,8 +24,8 @@ FINEST = 16  # bits of a rounding that the model does not have
 class Proof:
     """What became of one elementwise chain, and how it was shown equal to the source.
 
-    form: nothing, shift, multiply-shift, thresholds, table. checked: values of integers times channels evaluated;
-    walked: whether those are all that the range allows (else both sides of every step of a monotone chain).
+    form: nothing, shift, multiply-shift, fixed point, thresholds, table. checked: values of integers times channels
+    evaluated; walked: whether those are all that the range allows (else both sides of every step of a monotone chain).
     ties: integers at which single precision would decide otherwise than double. error: by how much the result may lie
     beside the source's own; 0 but where the user allows a rounding that the model does not have.
     """

@@ -1,9 +1,10 @@
 """An elementwise chain that ends in a quantiser becomes one integer operation, the cheapest of those that are exact.
 
 The chain is the source's own function, evaluated in double precision at integers. Candidates: nothing, a rescale (shift
-or multiply-shift), thresholds, a table. Where the range is small enough all of it is walked; where it is not, the chain
-is monotone by its operators' slopes, so that both sides of every step decide. Ties (round half to even, `>=`) need no
-rule of their own: they are whatever the function says.
+or multiply-shift), thresholds, a table, and for fixed-point casts their own arithmetic (`lutra.rules.fixed`). Where the
+range is small enough all of it is walked; where it is not, the chain is monotone by its operators' slopes, so that both
+sides of every step decide. Ties (round half to even, `>=`) need no rule of their own: they are whatever the function
+says.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ import numpy as np
 from lutra.errors import LutraError
 from lutra.ir import Array, Constant, Node, Range
 from lutra.ops.base import Cost, Fold, Unit
+from lutra.ops.requant.op import Requant
 from lutra.ops.rescale.op import Rescale
 from lutra.ops.source import Cast
 from lutra.ops.table.op import Table
 from lutra.ops.threshold.op import STAGES, Threshold
+from lutra.rules.fixed import by_arithmetic
 from lutra.rules.rescale import fit_rescale, short
 from lutra.rules.steps import Step, bisected, steps_of
 from lutra.rules.view import Chain, apply, channelwise
@@ -56,7 +59,7 @@ def _walked(node: Node, chain: Chain, level: Level, functions: int, family: str)
     checked = y.size
     if (y == x).all():
         return Solved(node, "nothing", checked, True, close)
-    found = _linear(node, y)
+    found = _linear(node, y) + by_arithmetic(node, chain)
     steps = steps_of(given, y)
     if steps is not None:
         assert (steps(np.broadcast_to(x, y.shape)) == y).all()
@@ -68,8 +71,8 @@ def _walked(node: Node, chain: Chain, level: Level, functions: int, family: str)
     if not found:
         raise LutraError(f"the function between {given} and its quantiser neither rises nor falls and has more than "
                          f"{1 << Table.MAX_BITS} inputs", node.loc, "quantise to fewer bits before it")
-    best = min(found, key=lambda n: price(n, family))
-    _verify(best, x, y)
+    best = min(found, key=lambda n: price(n, node, family))
+    _verify(best, node, x, y)
     return Solved(best, form(best), checked, True, close)
 
 
@@ -85,23 +88,36 @@ def _searched(node: Node, chain: Chain, level: Level, functions: int, family: st
     def quantise(x: Array) -> Array:
         return level(apply(chain, x))
 
+    found = by_arithmetic(node, chain)
     slopes = slope(chain, functions)
     if (slopes == 0).any():
+        if found:
+            return _sampled(found[0], node, chain, level, functions)
         raise LutraError(f"the function of {given.levels} values before the quantiser is not monotone", node.loc,
                          "quantise to fewer bits before it")
     steps = bisected(given, quantise, slopes)
-    found = _stepped(node, steps)
+    found += _stepped(node, steps)
     if not found:
         raise _too_fine(node, steps.at.shape[1] + 1)
-    best = min(found, key=lambda n: price(n, family))
+    best = min(found, key=lambda n: price(n, node, family))
     checked = close = 0
     for shift in (-given.step, 0):  # both sides of every step
         x = np.clip(steps.at + shift, given.lo, given.hi).T
         y = quantise(x)
-        _verify(best, x, y)
+        _verify(best, node, x, y)
         checked += x.size
         close += ties(chain, level, x, y)
     return Solved(best, form(best), checked, False, close)
+
+
+def _sampled(best: Node, node: Node, chain: Chain, level: Level, functions: int) -> Solved:
+    """What is exact by arithmetic, and looked at over the whole range as densely as time allows all the same."""
+    given = node.out.range
+    every = -(-given.levels * functions // WALK)
+    x = np.unique(np.append(given.values()[::every], given.hi))[:, None]
+    y = np.broadcast_to(level(apply(chain, x)), (len(x), functions))
+    _verify(best, node, x, y)
+    return Solved(best, form(best), y.size, False, ties(chain, level, x, y))
 
 
 def _without_overflow(chain: Chain, given: Range, functions: int) -> Chain:
@@ -117,14 +133,27 @@ def _without_overflow(chain: Chain, given: Range, functions: int) -> Chain:
     return chain
 
 
-def _verify(node: Node, x: Array, y: Array) -> None:
-    """The integer operation equals the source's function at x (n, C or 1): a proof where x is all of the range."""
+def _verify(last: Node, node: Node, x: Array, y: Array) -> None:
+    """The integer operations behind a node, up to the last, equal the source's function at x (n, C or 1): a proof where
+    x is all of the range.
+    """
     channels = node.out.channels
     wide = np.broadcast_to(x, (len(x), channels))
     for at in range(0, len(x), CHUNK):
         rows = wide[at : at + CHUNK]
-        got = node.op.evaluate(rows.reshape(len(rows), *([1] * (len(node.out.shape) - 1)), channels))
-        assert (got.reshape(len(rows), channels) == y[at : at + CHUNK]).all(), f"{form(node)} differs at {node.loc}"
+        got = rows.reshape(len(rows), *([1] * (len(node.out.shape) - 1)), channels)
+        for unit in _between(node, last):
+            got = unit.op.evaluate(got)
+        assert (got.reshape(len(rows), channels) == y[at : at + CHUNK]).all(), f"{form(last)} differs at {last.loc}"
+
+
+def _between(node: Node, last: Node) -> list[Node]:
+    """The nodes of a chain behind one, up to the last."""
+    found: list[Node] = []
+    while last is not node:
+        found.append(last)
+        (last,) = last.args
+    return found[::-1]
 
 
 def _linear(node: Node, y: Array) -> list[Node]:
@@ -177,12 +206,17 @@ def form(node: Node) -> str:
             return "shift"
         case Rescale():
             return "multiply-shift"
+        case Requant():
+            return "fixed point"
         case _:
             return "thresholds" if isinstance(node.op, Threshold) else "table"
 
 
-def price(node: Node, family: str) -> float:
-    """Cost of one lane of a chain's unit in LUTs, block memory counted as the LUTs that it could replace."""
-    assert isinstance(node.op, Unit)
-    cost: Cost = node.op.cost(Fold(), node.args[0].out, family)
-    return cost.lut + 300 * cost.bram + 100 * cost.dsp
+def price(last: Node, node: Node, family: str) -> float:
+    """Cost of one lane of a chain's units behind a node in LUTs; block memory counts as LUTs it could replace."""
+    total = 0.0
+    for unit in _between(node, last):
+        assert isinstance(unit.op, Unit)
+        cost: Cost = unit.op.cost(Fold(), unit.args[0].out, family)
+        total += cost.lut + 300 * cost.bram + 100 * cost.dsp
+    return total
