@@ -163,7 +163,7 @@ def _format(span: Span | None, scale: float | None, at: str) -> InputFormat:
 def cache_folder(given: str | os.PathLike[str] | None) -> Path:
     """The cache's folder: the given one, else the platform's place for a user's caches."""
     if given is not None:
-        return Path(given)
+        return Path(given).absolute()  # tools run in folders of their own
     from platformdirs import user_cache_dir
 
     return Path(user_cache_dir("lutra"))

@@ -10,6 +10,7 @@ from typing import Any
 from lutra.front.place import shown
 
 FRAME = re.compile(r'^\s*File "(?P<file>[^"\n]*)", line (?P<line>\d+), in (?P<function>\S+)', re.MULTILINE)
+CAST = re.compile(r"(.*\.)?lutra_casts\.(?P<path>[^:]*):")  # where lutra.quant keeps the casts of streams
 OWN = Path(__file__).resolve().parents[1]
 ZOO = OWN / "zoo"  # networks, whose lines say something
 
@@ -52,7 +53,10 @@ def _inside(file: str, folder: Path) -> bool:
 
 
 def _module(node: Any) -> str:
-    """The qualified name of the innermost module; a parametrised weight's is its layer's."""
+    """The qualified name of the innermost module; a parametrised weight's is its layer's, a cast's that of the module
+    whose numbers it casts.
+    """
     stack = list((node.meta.get("nn_module_stack") or {}).values())
     name = str(stack[-1][0]) if stack else ""
-    return name.split(".parametrizations.")[0]
+    cast = CAST.match(name)
+    return cast["path"].replace("/", ".") if cast else name.split(".parametrizations.")[0]

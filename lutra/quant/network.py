@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from typing import Any, TypeVar
 
 import torch
@@ -117,10 +118,21 @@ def quantize(net: Net, recipe: Recipe) -> Net:
             module.register_forward_pre_hook(Enter(casts, path))
             module.register_forward_hook(Leave(casts))
     own = type(net)
-    net.__class__ = type(own.__name__, (Quantised, own), {"__module__": own.__module__, "__doc__": own.__doc__})
+    net.__class__ = type(own.__name__, (Quantised, own), {
+        "__module__": own.__module__, "__doc__": own.__doc__, "forward": _named_as(own.forward)})
     net.lutra_casts = casts.to(next((p.device for p in net.parameters()), "cpu"))
     net.register_load_state_dict_post_hook(_loaded)  # type: ignore[no-untyped-call]
     return net
+
+
+def _named_as(forward: Callable[..., Any]) -> Callable[..., Any]:
+    """`Quantised.forward` under the signature of the user's own: what exports the network names its inputs by it."""
+
+    @wraps(forward)
+    def run(self: Quantised, *args: Any, **kwargs: Any) -> Any:
+        return Quantised.forward(self, *args, **kwargs)
+
+    return run
 
 
 def fit_weight(site: Site, module: nn.Module, method: str) -> None:
