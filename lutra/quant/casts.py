@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from lutra.errors import LutraError
-from lutra.quant.recipe import Recipe
+from lutra.quant.recipe import Recipe, base
 from lutra.quant.sites import Site
 
 SAMPLES = 1 << 16  # of each batch that a cast is calibrated with, besides the extremes
@@ -31,8 +31,9 @@ class Observer:
         x = x.detach()
         groups = x.reshape(1, -1)
         if getattr(self.site.form, "per_channel", False) and x.ndim > 1:
-            groups = x.transpose(0, 1).reshape(x.shape[1], -1)
-            self.shape = (x.shape[1], *[1] * (x.ndim - 2))
+            axis = 0 if base(self.site.role) == "weight" else 1
+            groups = x.transpose(0, axis).reshape(x.shape[axis], -1)
+            self.shape = (x.shape[axis], *[1] * (x.ndim - axis - 1))
         ends = torch.stack(groups.aminmax(dim=1), 1)
         if not bool(ends.isfinite().all()):
             raise LutraError("a number is not finite", self.site.name, "the parameters or the data have diverged")
@@ -114,8 +115,3 @@ class Casts(nn.ModuleDict):
 def place(path: str, role: str, count: int) -> str:
     """A name for a cast that a module dict takes: no dots."""
     return f"{path.replace('.', '/')}:{role}" + (f"_{count}" if count else "")
-
-
-def base(role: str) -> str:
-    """A role without its count."""
-    return role.rstrip("0123456789").rstrip("_")

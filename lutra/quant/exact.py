@@ -80,11 +80,15 @@ def product(func: Callable[..., Tensor], dtype: torch.dtype, operands: tuple[Ten
         return func(*operands, *args, **kwargs)
 
 
-def check_sum(total: Tensor, x: Tensor, y: Tensor, at: str) -> None:
-    """Refuse a rounded sum: by TwoSum (Knuth, TAOCP 4.2.2) total = x + y is exact if total - x is y and total - y is x.
+def multiply_add(at: str, c: Tensor, x: Tensor, a: Tensor) -> Tensor:
+    """The sum c + a x of an accumulator x, in double precision. The product is exact, as an accumulator leaves room
+    for the factor's bits. By TwoSum (Knuth, TAOCP 4.2.2) so is s = p + c if s - p is c and s - c is p.
 
-    Raises LutraError: binary points so far apart that double precision does not hold the sum, or a number not finite.
+    Raises LutraError: double precision does not hold the sum, or it is not finite.
     """
-    if not torch.compiler.is_compiling() and not bool(((total - x == y) & (total - y == x)).all()):
+    product = x * a
+    total = product + c
+    if not torch.compiler.is_compiling() and not bool(((total - product == c) & (total - c == product)).all()):
         raise LutraError("a sum is not exact in double precision, or not finite", at,
                          "the binary points of its terms lie too far apart: calibrate again")
+    return total

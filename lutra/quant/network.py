@@ -15,7 +15,7 @@ from torch.nn.utils import parametrize
 from lutra.errors import LutraError
 from lutra.quant.casts import Casts, place
 from lutra.quant.operators import Operators, folded
-from lutra.quant.recipe import Recipe
+from lutra.quant.recipe import Recipe, base
 from lutra.quant.sites import Site
 
 Net = TypeVar("Net", bound=nn.Module)
@@ -197,7 +197,7 @@ def calibrate(net: nn.Module, loader: Iterable[Any], method: str = "max", batche
     Raises LutraError: no batch, no such method, or a number that is not finite, with the layer's name.
     """
     casts = _casts(net)
-    device = next(net.parameters()).device
+    device = next((p.device for p in net.parameters()), torch.device("cpu"))
     seen = 0
     with _observing(net, casts):
         for _, batch in zip(range(batches), loader, strict=False):
@@ -259,7 +259,7 @@ def _set_stage(net: nn.Module, points: bool, statistics: bool) -> None:
     casts.stage[0], casts.stage[1] = points, statistics
     for site in sites(net):
         site.frozen = points
-        late = site.role in ("factor", "term")
+        late = base(site.role) in ("factor", "term")
         site.point.requires_grad_(not points and (statistics or not late))
 
 

@@ -31,6 +31,7 @@ class Operators(TorchFunctionMode):
         super().__init__()
         self.casts, self.exact = casts, exact
         self.counts: dict[str, int] = {}
+        self.accumulator: Tensor | None = None  # the last matrix product of integers, exact
         self.stale: list[Tensor] = []  # tensors that the user's forward has overwritten, which here were not
 
     def __torch_function__(self, func: Function, types: Any, args: tuple[Any, ...] = (),
@@ -129,12 +130,14 @@ def matrix_product(mode: Operators, func: Function, x: Tensor, weight: Tensor, b
         return func(x, weight, None if bias is None else bias.to(weight.dtype), *args, **kwargs)  # type: ignore[no-any-return]
     x = x.to(weight.dtype)
     dtype = exact.precision(x, weight, bias, (at, by), 1 if func in TRANSPOSED else 0, accumulator_bits(mode))
-    return exact.product(func, dtype, (x, weight, bias), *args, **kwargs)
+    result = exact.product(func, dtype, (x, weight, bias), *args, **kwargs)
+    mode.accumulator = result if at.shift and by.shift else None
+    return result
 
 
 def stream_product(mode: Operators, func: Function, x: Tensor, other: Tensor, **kwargs: Any) -> Tensor:
     """A matrix product of two streams, or of a stream and a bare weight (inputs, outputs)."""
-    at, by = mode.site("input"), mode.site("weight" if isinstance(other, nn.Parameter) else "other")
+    at, by = mode.site("input"), mode.site("matrix" if isinstance(other, nn.Parameter) else "other")
     x, other = mode.pass_through(x, at), mode.pass_through(other, by)
     if at is None or by is None or not mode.proves:
         return func(x, other, **kwargs)  # type: ignore[no-any-return]
@@ -165,17 +168,8 @@ def batch_norm(mode: Operators, func: Function, x: Tensor, mean: Tensor | None, 
     a, c = mode.pass_through(a, factor), mode.pass_through(c, term)
     shape = (-1, *[1] * (x.ndim - 2))
     a, c = a.to(factor.point.dtype).view(shape), c.to(term.point.dtype).view(shape)
-    return mode.result("output", partial(multiply_add, mode), c, x, a)
-
-
-def multiply_add(mode: Operators, c: Tensor, x: Tensor, a: Tensor) -> Tensor:
-    """The sum c + a x. In evaluation the product is exact: an accumulator leaves room for the factor's bits."""
-    if not mode.proves:
-        return torch.addcmul(c, x, a)
-    product = x * a
-    total = product + c
-    exact.check_sum(total, product, c, mode.path)
-    return total
+    checked = mode.proves and x is mode.accumulator
+    return mode.result("output", partial(exact.multiply_add, mode.path) if checked else torch.addcmul, c, x, a)
 
 
 def folded(mean: Tensor, var: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float) -> tuple[Tensor, Tensor]:
@@ -190,18 +184,9 @@ def elementwise(mode: Operators, func: Function, x: Any, other: Any, *args: Any,
     if not any(isinstance(t, Tensor) and t.is_floating_point() for t in (x, other)):
         return func(x, other, *args, **kwargs)
     name = NAMES[func]
-    role = "factor" if name in ("mul", "div") else "constant"
+    role = "multiplier" if name in ("mul", "div") else "constant"
     x, other = mode.parameter(x, role), mode.parameter(other, role)
-    return mode.result(name, partial(summed, mode, OUT_OF_PLACE.get(func, func), name), x, other, *args, **kwargs)
-
-
-def summed(mode: Operators, func: Function, name: str, x: Any, other: Any, *args: Any, **kwargs: Any) -> Tensor:
-    """The operator's result; of two streams' sum or difference one that is exact."""
-    total: Tensor = func(x, other, *args, **kwargs)
-    streams = isinstance(x, Tensor) and isinstance(other, Tensor) and not args and not kwargs
-    if mode.proves and streams and name in ("add", "sub"):
-        exact.check_sum(total, x, other if name == "add" else -other, mode.path)
-    return total
+    return mode.result(name, OUT_OF_PLACE.get(func, func), x, other, *args, **kwargs)
 
 
 def prelu(mode: Operators, func: Function, x: Tensor, slope: Tensor) -> Tensor:

@@ -8,9 +8,15 @@ from fnmatch import fnmatchcase
 
 from lutra.quant.formats import Fixed, Format, KHot, Scaled, at_least
 
-# What a cast stands behind: the inputs of matrix products, weights, the factor and slope of elementwise layers, and
-# all else, which is a result of an elementwise layer or its additive parameter.
-INPUTS, WEIGHTS, MULTIPLIERS = ("input", "other"), ("weight",), ("factor", "slope")
+# What a cast stands behind: the inputs of matrix products, weights, what elementwise layers multiply by, and all else,
+# which is a result of an elementwise layer or what it adds.
+INPUTS, WEIGHTS, MULTIPLIERS = ("input", "other"), ("weight", "matrix"), ("factor", "slope", "multiplier")
+PARAMETERS = (*WEIGHTS, *MULTIPLIERS, "term", "constant")
+
+
+def base(role: str) -> str:
+    """A role without its count."""
+    return role.rstrip("0123456789").rstrip("_")
 
 
 @dataclass(frozen=True)
@@ -49,4 +55,4 @@ class Recipe:
         if role not in INPUTS + WEIGHTS:
             return self.elementwise
         form = self.weights if role in WEIGHTS else self.activations
-        return at_least(form, self.first_last) if path in ends else form
+        return at_least(form, self.first_last) if self.first_last and path in ends else form

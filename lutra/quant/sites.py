@@ -13,6 +13,7 @@ from lutra.quant.cast import operator as cast
 from lutra.quant.fit import fit
 from lutra.quant.formats import Binary, Fixed, Format, KHot, Scaled, Ternary
 from lutra.quant.khot import codewords, khot
+from lutra.quant.recipe import PARAMETERS, base
 from lutra.quant.scaled import binary, scaled, ternary
 
 
@@ -119,8 +120,7 @@ class Site(nn.Module):
         if not bool(groups.isfinite().all()):
             raise LutraError("a number is not finite", self.name, "the parameters or the data have diverged")
         own = getattr(self.form, "signed", None)
-        streams = self.role not in ("weight", "factor", "term", "slope", "constant")
-        self.set_sign(own if own is not None else not streams or bool((groups < 0).any()))
+        self.set_sign(own if own is not None else base(self.role) in PARAMETERS or bool((groups < 0).any()))
         found = fit(self.form, groups, self.signed, method)
         shape = tuple(self.point.shape) if shape is None else shape
         if shape != self.point.shape:
