@@ -5,8 +5,8 @@
 >>> q.calibrate(net, loader)                                                                 # doctest: +SKIP
 """
 
-from lutra.quant.cast import cast
-from lutra.quant.formats import Binary, Fixed, Format, KHot, Scaled, Ternary
+from lutra.quant.fixed import cast
+from lutra.quant.kinds import Binary, Fixed, Format, KHot, Scaled, Ternary
 from lutra.quant.network import Schedule, calibrate, freeze, parameters, quantize, sites
 from lutra.quant.recipe import Recipe
 from lutra.quant.sites import Site

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from lutra.errors import LutraError
 from lutra.quant import modes
-from lutra.quant.cast import operator as cast
+from lutra.quant.fixed import operator as cast
 from lutra.quant.scaled import scaled
 from lutra.quant.sites import Site
 

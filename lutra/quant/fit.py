@@ -9,9 +9,9 @@ from torch import Tensor
 
 from lutra.errors import LutraError
 from lutra.quant import modes
-from lutra.quant.cast import operator as cast
-from lutra.quant.formats import Binary, Fixed, Format, KHot, Scaled, Ternary
+from lutra.quant.fixed import operator as cast
 from lutra.quant.khot import khot
+from lutra.quant.kinds import Binary, Fixed, Format, KHot, Scaled, Ternary
 from lutra.quant.scaled import scaled
 
 METHODS = ("max", "mse", "percentile")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from lutra.quant.formats import Fixed, Format, KHot, Scaled, at_least
+from lutra.quant.kinds import Fixed, Format, KHot, Scaled, at_least
 
 # What a cast stands behind: the inputs of matrix products, weights, what elementwise layers multiply by, and all else,
 # which is a result of an elementwise layer or what it adds.

@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 from lutra.errors import LutraError
 from lutra.quant import modes
-from lutra.quant.cast import operator as cast
 from lutra.quant.fit import fit
-from lutra.quant.formats import Binary, Fixed, Format, KHot, Scaled, Ternary
+from lutra.quant.fixed import operator as cast
 from lutra.quant.khot import codewords, khot
+from lutra.quant.kinds import Binary, Fixed, Format, KHot, Scaled, Ternary
 from lutra.quant.recipe import PARAMETERS, base
 from lutra.quant.scaled import binary, scaled, ternary
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from lutra.quant import modes
-from lutra.quant.formats import Fixed
+from lutra.quant.kinds import Fixed
 from lutra.quant.network import sites
 
 
