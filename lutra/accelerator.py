@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import ceil
@@ -78,10 +78,16 @@ class Accelerator:
         """The integer graph, exact: the model's output in its own layout, or with `raw` the output integers, int64."""
         return single(like(x, self._results(self._runner.outputs(self._fed(x, InputEnd.integers)), raw)))
 
-    def simulate(self, x: Any, stalls: float = 0.0, seed: int = 0, raw: bool = False, vcd: Path | None = None) -> Any:
-        """The same through the RTL, in Verilator. stalls: share of cycles in which each end holds back, at random."""
+    def simulate(
+        self, x: Any, stalls: float = 0.0, seed: int = 0, raw: bool = False, vcd: Path | None = None,
+        weights: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """The same through the RTL, in Verilator. stalls: share of cycles in which each end holds back, at random.
+        weights: other ones, written through the AXI4-Lite port before the first frame (see `writes`).
+        """
         fed = self._fed(x, InputEnd.integers)
-        return single(like(x, self._results(self._decoded(self._rtl_run(fed, stalls, seed, vcd)), raw)))
+        writes = None if weights is None else self.writes(weights)
+        return single(like(x, self._results(self._decoded(self._rtl_run(fed, stalls, seed, vcd, writes=writes)), raw)))
 
     def verify(self, x: Any, stalls: float = 0.0, seed: int = 0) -> int:
         """Simulate the frames and compare every output integer with the integer graph's; how many there were.
@@ -94,6 +100,24 @@ class Accelerator:
         words = sum(_compared(*pair, f"output {k}, " * (len(self.lowered.outputs) > 1)) for k, pair in enumerate(pairs))
         self.measured["verified"] = {"frames": len(fed[0]), "words": words, "stalls": stalls, "seed": seed}
         return words
+
+    def writes(self, weights: Mapping[str, Any]) -> Array:
+        """What a host writes through the AXI4-Lite port to give layers other weights: (n, 2), uint32, an address and a
+        value in each row, in order. The first write stops the design, the last lets it go; frames under way are lost.
+        For hardware of `lutra.compile(..., weights="written")`; see `with_weights`.
+        """
+        from lutra.plan.written import write_sequence
+
+        return write_sequence(self.plan, self.netlist, weights)
+
+    def with_weights(self, weights: Mapping[str, Any]) -> Accelerator:
+        """The same hardware with other weights: by layer ("matmul0"), (rows, columns) integers in the order of the
+        integer graph. LutraError where a layer's cannot be written, or not these.
+        """
+        from lutra.plan.written import reweighted
+
+        plan = reweighted(self.plan, weights)
+        return replace(self, lowered=replace(self.lowered, graph=plan.graph), plan=plan, measured={})
 
     def integers(self, x: Any) -> list[Array]:
         """The integers of every node of the integer graph, in order of its nodes."""
@@ -227,7 +251,8 @@ class Accelerator:
         return tuple(end.raw(y) if raw else end.real(y) for end, y in zip(self.lowered.outputs, ys, strict=True))
 
     def _rtl_run(
-        self, fed: tuple[Array, ...], stalls: float, seed: int, vcd: Path | None, start: int = 0
+        self, fed: tuple[Array, ...], stalls: float, seed: int, vcd: Path | None, start: int = 0,
+        writes: Array | None = None,
     ) -> RtlRun:
         """The RTL's run on integers for each input, from a cycle on. Its memory has what the plan reckons with."""
         if not len(fed[0]):
@@ -238,7 +263,8 @@ class Accelerator:
             words.append(to_words(given.range.encode(x).reshape(-1, lanes), given.range.bits))
         arrivals = tuple(np.full(len(w), start) for w in words) if start else None
         memory = Memory(LATENCY, rate=bytes_a_cycle(self.plan.device, self.plan.clock_mhz), stalls=stalls)
-        return self._model.run(tuple(words), stalls=stalls, seed=seed, arrivals=arrivals, vcd=vcd, memory=memory)
+        return self._model.run(tuple(words), stalls=stalls, seed=seed, arrivals=arrivals, vcd=vcd, memory=memory,
+                               writes=writes)
 
     @property
     def _filled(self) -> int:

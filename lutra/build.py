@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lutra.accelerator import Accelerator, ModelFile
 from lutra.errors import LutraError
 from lutra.ir import Graph, Range
-from lutra.ops.base import OFFCHIP
+from lutra.ops.base import OFFCHIP, WRITTEN
 from lutra.plan.devices import Device
 from lutra.plan.devices import device as find_device
 from lutra.plan.folding import BUDGET, by_hand, for_budget, for_fps
 from lutra.plan.plan import Plan
+from lutra.plan.written import writable
 from lutra.rules.entry import InputFormat
 from lutra.rules.integers import Lowering
 from lutra.rules.lower import lower
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
 CLOCK_MHZ = 100.0
 DEVICE = "ecp5-85k"
-WEIGHTS = ("auto", OFFCHIP)
+WEIGHTS = ("auto", WRITTEN, OFFCHIP)
 Span = tuple[int, int]
 
 
@@ -53,7 +55,9 @@ def compile(
     device that may be used, with the greatest frame rate (by default 0.7 of it); folding, a mapping or a TOML or JSON
     file {layer: {pe, simd}} of your own. clock_mhz: the clock to plan for.
 
-    weights: where those of matrices live: "auto", on the chip, or "offchip", streamed from the device's memory.
+    weights: where those of matrices live: "auto", on the chip, inside the units; "written", in memories on the chip
+    that the model's weights fill at power-up and a host can overwrite over AXI4-Lite (`Accelerator.writes`), while
+    thresholds stay as they are; or "offchip", streamed from the device's memory.
 
     input_range: least and greatest integer that the hardware is fed; input_scale: what one of them is worth to the
     model. Without them the model's own input quantiser says it, and the host quantises.
@@ -71,6 +75,8 @@ def compile(
     target = find_device(device)
     given = input_formats(loaded, input_range, input_scale)
     lowered = lower(loaded.graph, given, target.family, lowering(target.family, tolerance))
+    if weights == WRITTEN:
+        lowered = replace(lowered, graph=writable(lowered.graph))
     plan = plan_for(lowered.graph, target, clock_mhz, fps, budget, folding, weights)
     facts = ModelFile(loaded.name, loaded.sha256, loaded.size)
     acc = Accelerator(facts, loaded.graph, lowered, plan, Cache(cache_folder(cache)))

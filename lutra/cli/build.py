@@ -23,7 +23,8 @@ from lutra.cli.console import emit, percent, steps, table
 @click.option("--folding", type=click.Path(path_type=Path), help="TOML or JSON file of folds by layer.")
 @click.option("--clock", "clock", type=float, default=100.0, show_default=True, help="Clock in MHz.")
 @click.option("--weights", default="auto", show_default=True, metavar="PLACE",
-              help="Where the weights of matrices live: auto, on the chip, or offchip, in the device's memory.")
+              help="Where the weights of matrices live: auto, on the chip; written, in memories that a host can"
+                   " overwrite; offchip, in the device's memory.")
 @options.fed
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("build"), show_default=True,
               help="The build folder.")

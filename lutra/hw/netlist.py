@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import accumulate
 
 import numpy as np
 
@@ -74,6 +75,8 @@ class Block:
     A memory's key is the name of the string parameter that takes the file's name. The module's ports are in_data,
     in_valid, in_ready and the same with out; where it has several streams of a kind, in0_data, in1_data and so on, or,
     if `packed`, all of them side by side in in_data, in_valid, in_ready, the first in the low bits.
+    written: the memory that is written while the design runs nothing, over ports write, address, value and by the
+    parameters BASE, ADDRESS (see `lutra_weights`); "": none.
     `text` is the module's source where it was made for this block and no file of the library defines it.
     A block with a `region` reads it through ports m_axi_* (see `lutra.hw.axi`).
     """
@@ -86,6 +89,13 @@ class Block:
     packed: bool = False
     text: str = ""
     region: Region | None = None
+    written: str = ""
+
+    @property
+    def window(self) -> int:
+        """Bytes of addresses that its written memory takes, a power of two: 32 bits each of whole words."""
+        memory = self.memories[self.written]
+        return 4 * _power(parts(memory.width)) * _power(len(memory.words))
 
 
 @dataclass(frozen=True)
@@ -119,13 +129,16 @@ class End:
 
 @dataclass(frozen=True)
 class Netlist:
-    """A design: instances, each after those that feed it, the streams between them, and its ends."""
+    """A design: instances, each after those that feed it, the streams between them, and its ends. Memories that are
+    written hang on an AXI4-Lite port (`lutra_control`), or if not `controlled` on the bus behind that.
+    """
 
     name: str
     instances: tuple[Instance, ...]
     streams: tuple[Stream, ...]
     inputs: tuple[End, ...]
     outputs: tuple[End, ...]
+    controlled: bool = True
 
     def width(self, stream: str) -> int:
         """Bits of a stream's words."""
@@ -137,8 +150,38 @@ class Netlist:
         return tuple((i.name, i.block.region) for i in self.instances if i.block.region)
 
     @cached_property
+    def windows(self) -> dict[str, int]:
+        """The first address of each instance's written memory: the largest first, so that each lies at a multiple of
+        its size. Address 0 is `lutra_control`'s own.
+        """
+        sizes = {i.name: i.block.window for i in self.instances if i.block.written}
+        ordered = sorted(sizes, key=lambda name: -sizes[name])
+        first = sizes[ordered[0]] if ordered else 0
+        return dict(zip(ordered, accumulate((sizes[n] for n in ordered), initial=first), strict=False))
+
+    @property
+    def address_bits(self) -> int:
+        """Bits of an address of the written memories; 0 where there are none."""
+        return self.last_address.bit_length()
+
+    @property
+    def last_address(self) -> int:
+        """The last of the written memories' addresses; 0 where there are none."""
+        return max((self.windows[i.name] + i.block.window - 1 for i in self.instances if i.block.written), default=0)
+
+    @cached_property
     def _widths(self) -> dict[str, int]:
         return {s.name: s.width for s in self.streams}
+
+
+def parts(width: int) -> int:
+    """How many words of 32 bits hold one of `width`."""
+    return (width + 31) // 32
+
+
+def _power(n: int) -> int:
+    """The least power of two that is no less."""
+    return 1 << (n - 1).bit_length()
 
 
 def pack(codes: Array, bits: int) -> tuple[int, ...]:

@@ -22,7 +22,7 @@ def sources(netlist: Netlist) -> dict[str, str]:
     """File name -> text: the library files that the design uses (what a file needs comes before it), the top module
     `<name>.sv`, and the files of each memory. LutraError for a module that the library lacks.
     """
-    files = modules(i.block for i in netlist.instances)
+    files = design_modules(netlist)
     top = f"{netlist.name}.sv"
     assert top not in files, top
     files[top] = top_text(netlist)
@@ -48,6 +48,12 @@ def memory_files(instance: Instance) -> dict[str, str]:
 def _memory_name(instance: Instance, param: str) -> str:
     """What the string parameter says: the name of the file, or what those of its parts begin with."""
     return f"{instance.name}_{param.lower()}" + (".hex" if instance.block.memories[param].whole else "")
+
+
+def design_modules(netlist: Netlist) -> dict[str, str]:
+    """File name -> text of all modules of a design but its top."""
+    files = modules(i.block for i in netlist.instances)
+    return files | library(["lutra_control"]) if netlist.windows and netlist.controlled else files
 
 
 def modules(blocks: Iterable[Block]) -> dict[str, str]:
@@ -101,10 +107,11 @@ def top_text(netlist: Netlist) -> str:
     """The top module: AXI4-Stream at its ends, an instance for each block, wires for each stream."""
     sent = [_first(netlist, p, e) for p, e in zip(ports("s_axis", len(netlist.inputs)), netlist.inputs, strict=True)]
     got = [_last(netlist, p, e) for p, e in zip(ports("m_axis", len(netlist.outputs)), netlist.outputs, strict=True)]
-    parts = [_header(netlist), _ports(netlist), *map(_wires, netlist.streams), *sent]
+    parts = [_header(netlist), _ports(netlist), _control(netlist), *map(_wires, netlist.streams), *sent]
     regions = places(netlist)
     reads = {p.instance: wired(p) for p in regions}
-    parts += [*map(constants, regions), *(_instance(i, reads.get(i.name)) for i in netlist.instances), *got, FOOTER]
+    parts += [*map(constants, regions), *(_instance(netlist, i, reads.get(i.name)) for i in netlist.instances)]
+    parts += [*got, FOOTER]
     return "\n".join(parts)
 
 
@@ -139,8 +146,45 @@ def _ports(netlist: Netlist) -> str:
         lines += [f"output wire [{top}:0] {p}_tdata", f"output wire {p}_tvalid", f"input  wire {p}_tready",
                   f"output wire {p}_tlast"]
     lines += [line for p in places(netlist) for line in declared(p)]
-    body = ",\n  ".join(["input  wire clk", "input  wire rst", *lines])
+    body = ",\n  ".join(["input  wire clk", "input  wire rst", *lines, *_bus(netlist)])
     return f"module {netlist.name} (\n  {body}\n);\n"
+
+
+AXI_LITE = (("input", "awaddr", 0), ("input", "awvalid", 1), ("output", "awready", 1), ("input", "wdata", 32),
+            ("input", "wstrb", 4), ("input", "wvalid", 1), ("output", "wready", 1), ("output", "bresp", 2),
+            ("output", "bvalid", 1), ("input", "bready", 1), ("input", "araddr", 0), ("input", "arvalid", 1),
+            ("output", "arready", 1), ("output", "rdata", 32), ("output", "rresp", 2), ("output", "rvalid", 1),
+            ("input", "rready", 1))  # direction, name, bits; 0: those of an address
+
+
+def _bus(netlist: Netlist) -> list[str]:
+    """Ports through which memories are written."""
+    if not netlist.windows:
+        return []
+    bits = netlist.address_bits
+    if not netlist.controlled:
+        return ["input  wire bus_write", f"input  wire [{bits - 1}:0] bus_address", "input  wire [31:0] bus_value"]
+    return [f"{way:6} wire {f'[{(size or bits) - 1}:0] ' if size != 1 else ''}s_axi_{name}"
+            for way, name, size in AXI_LITE]
+
+
+def _control(netlist: Netlist) -> str:
+    """What stops the design while its memories are written."""
+    if not netlist.windows or not netlist.controlled:
+        return ""
+    names = ", ".join(f".s_axi_{name}(s_axi_{name})" for _, name, _ in AXI_LITE)
+    return f"""\
+  wire stop, bus_write;
+  wire [{netlist.address_bits - 1}:0] bus_address;
+  wire [31:0] bus_value;
+  wire reset = rst || stop;
+  lutra_control #(
+    .ADDRESS({netlist.address_bits}), .FROM({min(netlist.windows.values())}), .TO({netlist.last_address + 1})
+  ) control (
+    .clk(clk), .rst(rst), {names},
+    .stop(stop), .write(bus_write), .address(bus_address), .value(bus_value)
+  );
+"""
 
 
 def _wires(stream: Stream) -> str:
@@ -158,7 +202,7 @@ def _first(netlist: Netlist, port: str, end: End) -> str:
     return f"""\
   assign {name}_data = {port}_tdata[{width - 1}:0];
   assign {name}_valid = {port}_tvalid;
-  assign {port}_tready = {name}_ready;
+  assign {port}_tready = {name}_ready{" && !stop" if netlist.windows and netlist.controlled else ""};
 {padding}"""
 
 
@@ -170,10 +214,15 @@ def _last(netlist: Netlist, port: str, end: End) -> str:
   assign {port}_tdata = {data};
   assign {port}_tvalid = {name}_valid;
   assign {name}_ready = {port}_tready;
-{_tlast(port, end.words)}"""
+{_tlast(port, end.words, _reset(netlist))}"""
 
 
-def _tlast(port: str, words: int) -> str:
+def _reset(netlist: Netlist) -> str:
+    """What resets the units."""
+    return "reset" if netlist.windows and netlist.controlled else "rst"
+
+
+def _tlast(port: str, words: int, reset: str) -> str:
     """Marks the last word of each frame: a count of the words that have left, and whether the next is the last."""
     if words == 1:
         return f"  assign {port}_tlast = 1'b1;\n"
@@ -182,7 +231,7 @@ def _tlast(port: str, words: int) -> str:
   reg [{bits - 1}:0] {port}_sent;  // words of this frame that have left
   reg {port}_last;
   always @(posedge clk)
-    if (rst) begin
+    if ({reset}) begin
       {port}_sent <= {bits}'d0;
       {port}_last <= 1'b0;
     end else if ({port}_tvalid && {port}_tready) begin
@@ -193,12 +242,15 @@ def _tlast(port: str, words: int) -> str:
 """
 
 
-def _instance(instance: Instance, reads: str | None) -> str:
+def _instance(netlist: Netlist, instance: Instance, reads: str | None) -> str:
     block = instance.block
+    own = {"BASE": netlist.windows[instance.name], "ADDRESS": netlist.address_bits} if block.written else {}
     files = {p: _memory_name(instance, p) for p in block.memories}
-    values = [f"    .{k}({_value(v)})" for k, v in {**block.params, **files}.items()]
+    values = [f"    .{k}({_value(v)})" for k, v in {**block.params, **own, **files}.items()]
     params = " #(\n" + ",\n".join(values) + "\n  )" if values else ""
-    lines = ["    .clk(clk), .rst(rst)"]
+    lines = [f"    .clk(clk), .rst({_reset(netlist)})"]
+    if block.written:
+        lines.append("    .write(bus_write), .address(bus_address), .value(bus_value)")
     for way, streams in (("in", instance.inputs), ("out", instance.outputs)):
         if block.packed and len(streams) > 1:
             lines.append(", ".join(f".{way}_{wire}({{{', '.join(f'{s}_{wire}' for s in reversed(streams))}}})"

@@ -16,8 +16,8 @@ from lutra.ops.events import events
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
-OFFCHIP = "offchip"
-STREAMED = ("written", OFFCHIP)  # where constants that come as a stream are: a memory written at run time, off the chip
+WRITTEN, OFFCHIP = "written", "offchip"
+STREAMED = (WRITTEN, OFFCHIP)  # where constants that come as a stream are: a memory written at run time, off the chip
 FAMILIES = ("xc7", "xcup", "ecp5")  # what synthesis and cost models distinguish
 
 

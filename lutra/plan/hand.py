@@ -12,7 +12,7 @@ from typing import Any
 
 from lutra.errors import LutraError
 from lutra.ir import Graph, Node
-from lutra.ops.base import OFFCHIP, Fold, Unit
+from lutra.ops.base import OFFCHIP, WRITTEN, Fold, Unit
 from lutra.plan.candidates import RAMS, layer
 from lutra.plan.devices import Device
 from lutra.plan.fitting import planned
@@ -81,7 +81,8 @@ def _fold(graph: Graph, names: Mapping[Node, str], name: str, fields: Any, weigh
     streams = isinstance(node.op, Unit) and node.op.streams(fold)
     if streams and "ram" not in fields:
         fold = replace(fold, ram=weights)
-    if fold.ram not in (rams := (*RAMS, OFFCHIP) if streams else RAMS):
+    rams = (WRITTEN,) if streams and weights == WRITTEN else (*RAMS, OFFCHIP) if streams else RAMS
+    if fold.ram not in rams:
         raise LutraError(f"ram={fold.ram!r}", where, f"one of {', '.join(rams)}")
     try:
         _ = placed("", node, fold).lanes

@@ -3,7 +3,7 @@
 // job:    u64 patience, record; for each design: for each input: u64 words, seed; double stall; u64 has_arrivals;
 //         [i64 arrivals[words]]; the words' bytes; for each output: u64 words, seed; double stall; where it reads
 //         memory: u64 latency, outstanding; double bytes a cycle, stall; u64 seed; for each port: u64 address, bytes;
-//         its image
+//         its image; where it has an AXI4-Lite port: u64 writes, seed; double stall; u32 address, value for each write
 // result: for each design: for each input: i64 taken[words]; for each output: i64 left[words], the words' bytes; for
 //         each memory port: u64 beats read until the last word left;
 //         then, where `record` asks for it, for each store: u64 the most words that it held or was taking in
@@ -14,6 +14,7 @@
 
 #include "ends.h"
 #include "memory.h"
+#include "writer.h"
 
 namespace {
 
@@ -28,6 +29,7 @@ struct Design {
         for (const InPort& p : ends.inputs) sources.emplace_back(p, job, name("input", sources.size()));
         for (const OutPort& p : ends.outputs) sinks.emplace_back(p, job, name("output", sinks.size()));
         memory = Memory(ends.memory, job, "design " + std::to_string(index));
+        writers.emplace_back(ends.axi, job, name("AXI4-Lite port", 0));
     }
 
     bool done() const {
@@ -55,6 +57,7 @@ struct Design {
     std::vector<Source> sources;
     std::vector<Sink> sinks;
     Memory memory;
+    std::vector<Writer> writers;
 };
 
 bool bit(const uint8_t* vector, int i) { return vector[i / 8] >> (i % 8) & 1; }
@@ -121,9 +124,31 @@ void reset(Model& model, Clock& clock) {
     *model.rst = 0;
 }
 
+// Every design's memories are written; cycle 0 comes after that.
+void prepare(Clock& clock, std::vector<Design>& designs, uint64_t patience) {
+    auto written = [](const Design& d) {
+        return std::all_of(d.writers.begin(), d.writers.end(), [](const Writer& w) { return w.done(); });
+    };
+    uint64_t writes = 1;
+    for (const Design& d : designs)
+        for (const Writer& w : d.writers) writes += w.writes.size();
+    for (uint64_t cycle = 0; !std::all_of(designs.begin(), designs.end(), written); ++cycle) {
+        if (cycle > patience + 64 * writes) throw std::runtime_error("deadlock: an AXI4-Lite port does not answer");
+        for (Design& d : designs)
+            for (Writer& w : d.writers) w.offer();
+        clock.half(0);
+        for (Design& d : designs)
+            for (Writer& w : d.writers) w.sample();
+        clock.half(1);
+        for (Design& d : designs)
+            for (Writer& w : d.writers) w.settle();
+    }
+}
+
 void simulate(Model& model, std::vector<Design>& designs, Record& record, uint64_t patience) {
     Clock clock(model);
     reset(model, clock);
+    prepare(clock, designs, patience);
     uint64_t idle = 0;
     int after = 0;
     for (int64_t cycle = 0; after < AFTER; ++cycle) {

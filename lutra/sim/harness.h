@@ -36,10 +36,19 @@ struct ReadPort {
     size_t bytes;  // of a beat
 };
 
+// The writing half of an AXI4-Lite port; null where a design has none.
+struct AxiPort {
+    uint32_t* awaddr;
+    uint8_t *awvalid, *awready;
+    uint32_t* wdata;
+    uint8_t *wstrb, *wvalid, *wready, *bresp, *bvalid, *bready;
+};
+
 struct Ends {
     std::vector<InPort> inputs;
     std::vector<OutPort> outputs;
     std::vector<ReadPort> memory;
+    AxiPort axi;
 };
 
 // A stream inside the model.

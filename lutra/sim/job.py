@@ -110,6 +110,7 @@ class Stimulus:
     """Input of one design: words (n, bytes), the share of cycles stalled at each input and each output, and from which
     cycle on each word may be offered (n,), by default as soon as the one before it is taken. A design of several inputs
     takes a tuple of words, and where they are given of arrivals, one for each. `memory` is what its memory ports read.
+    writes: (n, 2) of address and value, uint32, of what is written through its AXI4-Lite port before the first frame.
     """
 
     words: Array | tuple[Array, ...]
@@ -117,6 +118,7 @@ class Stimulus:
     seed: int = 0
     arrivals: Array | tuple[Array, ...] | None = None
     memory: Memory = QUICK
+    writes: Array | None = None
 
     @property
     def inputs(self) -> tuple[tuple[Array, Array | None], ...]:
@@ -154,6 +156,9 @@ def job(netlist: Netlist, stimulus: Stimulus, count: int) -> bytes:
     parts += [_head(count * end.words, next(seeds), stalls[1]) for end in netlist.outputs]
     if netlist.regions:
         parts += _memory(netlist, stimulus)
+    if netlist.windows and netlist.controlled:
+        writes = np.zeros((0, 2), "<u4") if stimulus.writes is None else stimulus.writes.astype("<u4")
+        parts += [_head(len(writes), stimulus.seed, stalls[0]), writes.tobytes()]
     return b"".join(parts)
 
 

@@ -50,10 +50,10 @@ class RtlModel:
     def run(
         self, words: Array | tuple[Array, ...], stalls: float | tuple[float, float] = 0.0, seed: int = 0,
         arrivals: Array | tuple[Array, ...] | None = None, vcd: Path | None = None, patience: int = PATIENCE,
-        record: bool = False, memory: Memory = QUICK,
+        record: bool = False, memory: Memory = QUICK, writes: Array | None = None,
     ) -> RtlRun:
         """Whole frames of input words (n, bytes) through the single design; see `Stimulus` and `run_many`."""
-        (result,) = self.run_many((Stimulus(words, stalls, seed, arrivals, memory),), vcd, patience, record)
+        (result,) = self.run_many((Stimulus(words, stalls, seed, arrivals, memory, writes),), vcd, patience, record)
         return result
 
     def run_many(

@@ -9,14 +9,14 @@ from functools import partial
 from pathlib import Path
 
 from lutra.hw.netlist import Netlist
-from lutra.hw.verilog import memory_files, modules, top_text
+from lutra.hw.verilog import design_modules, memory_files, top_text
 from lutra.sim.wrapper import BENCH, bench, model_text
 from lutra.tools.cache import Cache
 from lutra.tools.find import Tool, compiler, verilator
 from lutra.tools.run import parallel
 
 HERE = Path(__file__).resolve().parent
-HARNESS = ("harness.h", "staller.h", "ends.h", "memory.h", "harness.cpp")
+HARNESS = ("harness.h", "staller.h", "ends.h", "memory.h", "writer.h", "harness.cpp")
 OPTIONS = ("--cc", "-O3", "--x-assign", "fast", "--x-initial", "unique", "--no-timing", "-Wno-fatal", "-Wno-lint",
            "-Wno-style", "--output-split", "20000", "--top-module", BENCH, "--prefix", "Vbench")
 FLAGS = ("-std=c++17", "-fno-strict-aliasing", "-w")
@@ -72,7 +72,7 @@ def executable(netlists: Sequence[Netlist], cache: Cache, style: Style, changed:
 
     `changed`: library files, by name, that are taken with another text.
     """
-    texts = modules(i.block for n in netlists for i in n.instances)
+    texts = {name: text for n in netlists for name, text in design_modules(n).items()}
     assert changed.keys() <= texts.keys(), changed.keys() - texts.keys()
     texts |= changed
     texts |= {f"{n.name}.sv": top_text(n) for n in netlists} | {f"{BENCH}.sv": bench(netlists)}

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 from lutra.hw.axi import ADDRESS, Place, places
 from lutra.hw.netlist import End, Instance, Netlist
-from lutra.hw.verilog import ports, word_bytes
+from lutra.hw.verilog import AXI_LITE, ports, word_bytes
 
 BENCH = "lutra_bench"
 HEARD = ("base", "arready", "rdata", "rlast", "rvalid")  # of a memory port
 SAID = ("araddr", "arlen", "arvalid", "rready")
 PORT = ("base", "araddr", "arlen", "arvalid", "arready", "rdata", "rlast", "rvalid", "rready")  # as in ReadPort
+WRITES = ("awaddr", "awvalid", "awready", "wdata", "wstrb", "wvalid", "wready", "bresp", "bvalid", "bready")
 
 
 def bench(netlists: Sequence[Netlist]) -> str:
@@ -33,6 +34,10 @@ def bench(netlists: Sequence[Netlist]) -> str:
             declared += _read_ports(place, own)
             lines.append(", ".join(f".{place.port}_{theirs}({own}_{theirs})" for theirs in HEARD + SAID))
             lines.append(f".{place.port}_rresp(2'b00), .{place.port}_arsize(), .{place.port}_arburst()")
+        if n.windows and n.controlled:
+            ports_, wired = _axi(n, k)
+            declared += ports_
+            lines.append(wired)
         body = ",\n    ".join(lines)
         instances.append(f"  {n.name} d{k} ({body});\n")
     probes = [f"d{k}.{s.name}" for k, n in enumerate(netlists) for s in n.streams][::-1]
@@ -61,6 +66,16 @@ def _read_ports(place: Place, own: str) -> list[str]:
             for way, w in ways]
 
 
+def _axi(netlist: Netlist, k: int) -> tuple[list[str], str]:
+    """The ports of design k's AXI4-Lite port, addresses of 32 bits, and how they are wired."""
+    declared, wired = [], []
+    for way, name, bits in AXI_LITE:
+        span = f"[{(bits or 32) - 1}:0] " if bits != 1 else ""
+        declared.append(f"{way} wire {span}axi_{k}_{name}")
+        wired.append(f".s_axi_{name}(axi_{k}_{name}{'' if bits else f'[{netlist.address_bits - 1}:0]'})")
+    return declared, ", ".join(wired)
+
+
 def model_text(netlists: Sequence[Netlist]) -> str:
     """The C++ that hands the verilated wrapper's ports to the harness."""
     designs: list[str] = []
@@ -72,7 +87,9 @@ def model_text(netlists: Sequence[Netlist]) -> str:
         outs = [f"{{{_pointers(own, 'data', 'valid', 'ready', 'last')}, {word_bytes(n.width(e.stream))}, {e.words}}}"
                 for _, own, e in _ends(n, k, "out")]
         reads = [f"{{{_pointers(own, *PORT)}, {place.bits // 8}}}" for place, own in _reads(n, k)]
-        designs.append(f"    {{{{{', '.join(ins)}}},\n     {{{', '.join(outs)}}},\n     {{{', '.join(reads)}}}}},\n")
+        axi = _pointers(f"axi_{k}", *WRITES) if n.windows and n.controlled else ""
+        designs.append(f"    {{{{{', '.join(ins)}}},\n     {{{', '.join(outs)}}},\n     {{{', '.join(reads)}}},\n"
+                       f"     {{{axi}}}}},\n")
         bit = {s.name: len(probes) + i for i, s in enumerate(n.streams)}
         probes += [f'    {{{k}, "{name}", {at}}},\n' for name, at in bit.items()]
         fifos += [f"    {{{bit[i.inputs[0]]}, {bit[i.outputs[0]]}}},\n" for i in stores(n)]

@@ -67,8 +67,8 @@ def single(block: Block) -> Netlist:
                  (("i", block.inputs), ("o", block.outputs)))
     streams = [Stream(name, width, None, "u") for name, width in zip(ins, block.inputs, strict=True)]
     streams += [Stream(name, width, "u", None) for name, width in zip(outs, block.outputs, strict=True)]
-    ends = (tuple(End(name, 1) for name in names) for names in (ins, outs))
-    return Netlist("unit", (Instance("u", block, ins, outs),), tuple(streams), *ends)
+    first, last = (tuple(End(name, 1) for name in names) for names in (ins, outs))
+    return Netlist("unit", (Instance("u", block, ins, outs),), tuple(streams), first, last, controlled=False)
 
 
 def synthesise_files(files: Mapping[str, str], top: str, family: str, cache: Cache) -> Resources:

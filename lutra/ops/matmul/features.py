@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lutra.hw.pipelined import Pipelined
 from lutra.ir import Range
-from lutra.ops.base import OFFCHIP, STREAMED, Fold
+from lutra.ops.base import STREAMED, Fold
 from lutra.ops.matmul.forms import depth, packed_bits
 from lutra.ops.matmul.lanes import Lanes, by_pairs, by_planes, stages, tree
 from lutra.ops.matmul.size import log2_up, ones_and_twos, sum_bits, wide_functions
@@ -24,7 +24,8 @@ def features(
     """
     lanes = Lanes(fold.pe, fold.simd, x, w)
     sums, width, words = fold.pe * y.bits, fold.pe * fold.simd * w.bits, nf * sf
-    block, streamed = in_block(fold, words, width), fold.ram in STREAMED
+    streamed = fold.ram in STREAMED  # then the memory is not the unit's own
+    block = not streamed and in_block(fold, words, width)
     control = log2_up(words) + log2_up(sf) + 1
     kept = fold.simd * x.bits
     bias = lut_bits(nf, sums, family) if biased else 0
@@ -33,7 +34,7 @@ def features(
     return replay | made | {
         "lut.acc": sums if sf > 1 or biased else 0,
         "lut.start": sums if sf > 1 and biased else 0,
-        "lut.weights": 0 if block or fold.ram == OFFCHIP else lut_bits(words, width, family),
+        "lut.weights": 0 if block or streamed else lut_bits(words, width, family),
         "lut.bias": bias,
         "lut.bias_deep": bias if nf > 64 else 0,
         "lut.slice": 0 if sf > 1 else sums,

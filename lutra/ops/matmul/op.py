@@ -20,7 +20,7 @@ from lutra.hw.netlist import Block, Memory, Param, pack
 from lutra.hw.pipelined import Pipelined
 from lutra.hw.unrolled import module
 from lutra.ir import Array, Constant, Node, Range, Tensor
-from lutra.ops.base import OFFCHIP, STREAMED, Cost, Fold, Loop, Unit, check_fold, divisors
+from lutra.ops.base import OFFCHIP, STREAMED, WRITTEN, Cost, Fold, Loop, Unit, check_fold, divisors
 from lutra.ops.cost import estimate
 from lutra.ops.fetch.op import Fetch
 from lutra.ops.matmul.adders import found as solver_found
@@ -30,7 +30,7 @@ from lutra.ops.matmul.forms import FORMS, depth, form, multipliers
 from lutra.ops.matmul.lanes import Lanes
 from lutra.ops.matmul.product import product
 from lutra.ops.rom import in_block, slice_bits
-from lutra.ops.weights import source
+from lutra.ops.weights import written, written_cost
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -45,12 +45,16 @@ UNROLLED = 2048  # weights of the largest matrix that the plan looks for a graph
 class MatMul(Unit):
     """y[..., r] = sum over k of weights[r, k] * x[..., k]. weights: (MH, MW) integers of at most 16 bits.
 
+    span: what any weight may become at run time, None where these stay for ever. The range of y then holds for all of
+    them, and no row has a constant.
+
     On the wire y is its code: the unit adds codes of x times codes of w, scaled to y's step, and a constant of each
     row makes up for what the codes leave out (zero for bipolar times bipolar, where y's code is the popcount, and
     wherever a code is the value).
     """
 
     weights: Constant
+    span: Range | None = None
 
     def infer(self, *args: Tensor) -> Tensor:
         """(..., MW) -> (..., MH), the narrowest range that these weights can reach."""
@@ -64,9 +68,21 @@ class MatMul(Unit):
             if of.bits > WIDEST:
                 raise LutraError(f"{what} in {of} need {of.bits} bits, at most {WIDEST} are supported",
                                  hint="quantise to fewer bits")
+        if self.span is not None:
+            self._check_span(self.span, x.range)
         return Tensor((*x.shape[:-1], shape[0]), self._reach(x.range))
 
+    def _check_span(self, span: Range, x: Range) -> None:
+        if not span.holds(self.weights.array):
+            raise LutraError(f"weights in {self.weights.range} where {span} may be written")
+        if x.step > 1 and not (x.bipolar and span.bipolar):
+            raise LutraError(f"weights to be written for inputs in {x}",
+                             hint="inputs of steps other than 1 need a constant in each row, which is not written")
+
     def _reach(self, x: Range) -> Range:
+        if self.span is not None:
+            ends = [w * v * self.weights.shape[1] for w in (self.span.lo, self.span.hi) for v in (x.lo, x.hi)]
+            return Range(min(ends), max(ends), x.step)
         low, high = self._sums
         least, most = low * x.hi + high * x.lo, high * x.hi + low * x.lo
         lo, hi = int(least.min()), int(most.max())
@@ -83,6 +99,8 @@ class MatMul(Unit):
     @cached_property
     def coding(self) -> Range:
         """The range whose codes are the weights in memory: bipolar where all are -1 or +1, even if all are alike."""
+        if self.span is not None:
+            return self.span
         alike = bool((np.abs(self.weights.array) == 1).all())
         return Range(-1, 1, 2) if alike else self.weights.range
 
@@ -111,9 +129,18 @@ class MatMul(Unit):
         found = [g for f in plain for g in (f, *(replace(f, mul=m) for m in self.multipliers(f, x)))]
         return (*found, replace(plain[-1], mul="adders")) if self._unrolls(x) else tuple(found)
 
+    def writable(self, x: Range) -> MatMul:
+        """With weights that may be written: -1 and +1 where inputs are so too, else integers of the weights' bits."""
+        if x.bipolar and self.coding.bipolar:
+            return replace(self, span=Range(-1, 1, 2))
+        of = self.weights.range
+        half = 1 << max(of.bits, 2) - 1
+        return replace(self, span=Range(-half, half - 1) if of.signed else Range(0, 2 * half - 1))
+
     def _unrolls(self, x: Tensor) -> bool:
         """Whether a graph of adders is worth a look: a small matrix, used once a frame."""
-        return x.range.step == 1 and x.pixels == 1 and self.weights.array.size <= UNROLLED and solver_found()
+        small = x.range.step == 1 and x.pixels == 1 and self.weights.array.size <= UNROLLED
+        return self.span is None and small and solver_found()
 
     def lanes(self, fold: Fold, x: Tensor) -> tuple[int, int]:
         """Columns (`fold.simd`) in, rows (`fold.pe`) out. LutraError where they do not divide the matrix."""
@@ -200,7 +227,13 @@ class MatMul(Unit):
 
     def feeder(self, fold: Fold, x: Tensor) -> Block | None:
         """The memory of weights that are streamed."""
-        return source(self.memory(fold, x), fold.ram) if fold.ram in STREAMED else None
+        if fetch := self._fetch(fold, x):
+            return fetch.block(self.memory(fold, x).words)
+        return written(self.memory(fold, x), self._in_block(fold, x)) if fold.ram == WRITTEN else None
+
+    def _in_block(self, fold: Fold, x: Tensor) -> bool:
+        nf, sf = self.folded(fold, x)
+        return in_block(fold, nf * sf, fold.pe * fold.simd * self.coding.bits)
 
     def memory(self, fold: Fold, x: Tensor) -> Memory:
         """The weights. Word nf * SF + sf: lane p * SIMD + q is weights[nf * PE + p, sf * SIMD + q], stored as `_stored`
@@ -210,7 +243,7 @@ class MatMul(Unit):
         codes = self.coding.encode(self.weights.array).reshape(nf, fold.pe, sf, fold.simd)
         words = self._stored(codes.transpose(0, 2, 1, 3)).reshape(nf * sf, fold.pe * fold.simd)
         width = words.shape[1] * self.coding.bits
-        cut = slice_bits(nf * sf, width) if in_block(fold, nf * sf, width) else 0
+        cut = slice_bits(nf * sf, width) if fold.ram not in STREAMED and self._in_block(fold, x) else 0
         return Memory(pack(words, self.coding.bits), width, cut)
 
     def _unrolled(self, x: Tensor) -> Block:
@@ -271,8 +304,12 @@ class MatMul(Unit):
     def cost(self, fold: Fold, x: Tensor, family: str) -> Cost:
         """As fitted to synthesis, each form of multipliers on its own."""
         own = estimate(family, KINDS[self.form(fold, x)], self.features(fold, x, family))
-        fetch = self._fetch(fold, x)
-        return own + fetch.cost(family) if fetch else own
+        if fetch := self._fetch(fold, x):
+            return own + fetch.cost(family)
+        if fold.ram != WRITTEN:
+            return own
+        nf, sf = self.folded(fold, x)
+        return own + written_cost(nf * sf, fold.pe * fold.simd * self.coding.bits, self._in_block(fold, x), family)
 
     @classmethod
     def samples(cls) -> SearchStrategy[Node]:
