@@ -6,7 +6,7 @@ from lutra.hw.netlist import Block, Memory, parts
 from lutra.ops.base import Cost
 from lutra.ops.rom import blocks, lut_ram
 
-CONTROL = {"xc7": 2.5, "xcup": 2.5, "ecp5": 4.0}  # LUTs for a bit of an address, in its counter and comparisons
+CONTROL = {"xc7": 1.0, "xcup": 1.0, "ecp5": 2.0}  # LUTs for a bit of an address, in its counter and comparisons
 
 
 def written(words: Memory, block: bool) -> Block:
@@ -17,7 +17,7 @@ def written(words: Memory, block: bool) -> Block:
 
 def written_cost(depth: int, width: int, block: bool, family: str) -> Cost:
     """Resources of `lutra_weights`: the memory as synthesis maps it, registers for a word that comes in parts and its
-    address, and a counter.
+    address, and a counter. Its block memories are a bound: synthesis may put the rest of a depth elsewhere.
     """
     bits, pieces = (depth - 1).bit_length(), parts(width)
     held = 0 if block else width  # LUTs of memory have no register behind them
