@@ -101,7 +101,7 @@ def test_by_hand_layer_by_layer(cache):
     assert list(plan.traffic) == ["matmul0"]
     with pytest.raises(LutraError, match=r"folding of threshold0.*ram='offchip' \(one of auto, lut, block\)"):
         lutra.compile(DIGITS, folding={"threshold0": {"ram": "offchip"}}, cache=cache)
-    with pytest.raises(LutraError, match=r"weights='moon' is no place for weights \(one of auto, offchip\)"):
+    with pytest.raises(LutraError, match=r"weights='moon' is no place for weights \(one of auto, written, offchip\)"):
         lutra.compile(DIGITS, weights="moon", cache=cache)
 
 
