@@ -94,7 +94,7 @@ class Casts(nn.ModuleDict):
             raise LutraError(f"a cast for {key!r}, which the recipe leaves in floating point", path,
                              "take the recipe that the state dict was saved with")
         site = Site(path, role, form, self.recipe.normalise)
-        site.point.requires_grad_(base(role) not in ("factor", "term"))
+        site.point.requires_grad_(site.learned and base(role) not in ("factor", "term"))
         self[key] = site
         return site
 

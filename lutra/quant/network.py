@@ -79,6 +79,16 @@ class Quantised(nn.Module):
         return self
 
 
+class QuantisedSequential(Quantised):
+    """Of a plain sequence, whose members are those it had: the casts are not one of them."""
+
+    def __iter__(self) -> Iterator[nn.Module]:
+        return (m for m in self._modules.values() if m is not None and m is not self.lutra_casts)
+
+    def __len__(self) -> int:
+        return len(self._modules) - 1
+
+
 def _finite(result: Any) -> bool:
     match result:
         case Tensor():
@@ -118,7 +128,8 @@ def quantize(net: Net, recipe: Recipe) -> Net:
             module.register_forward_pre_hook(Enter(casts, path))
             module.register_forward_hook(Leave(casts))
     own = type(net)
-    net.__class__ = type(own.__name__, (Quantised, own), {
+    first = QuantisedSequential if isinstance(net, nn.Sequential) else Quantised
+    net.__class__ = type(own.__name__, (first, own), {
         "__module__": own.__module__, "__doc__": own.__doc__, "forward": _named_as(own.forward)})
     net.lutra_casts = casts.to(next((p.device for p in net.parameters()), "cpu"))
     net.register_load_state_dict_post_hook(_loaded)  # type: ignore[no-untyped-call]
@@ -260,7 +271,7 @@ def _set_stage(net: nn.Module, points: bool, statistics: bool) -> None:
     for site in sites(net):
         site.frozen = points
         late = base(site.role) in ("factor", "term")
-        site.point.requires_grad_(not points and (statistics or not late))
+        site.point.requires_grad_(site.learned and not points and (statistics or not late))
 
 
 def parameters(net: nn.Module, lr: float = 1e-2) -> list[dict[str, Any]]:

@@ -40,7 +40,7 @@ class Site(nn.Module):
         self.normalise = normalise or isinstance(form, Scaled)
         self.signed, self.bypass, self.frozen = True, False, False
         self.saturated: float | None = None  # share in the numbers that it was calibrated with
-        self.point = nn.Parameter(torch.tensor(math.nan))
+        self.point = nn.Parameter(torch.tensor(math.nan), self.learned)
         self.register_buffer("sign", torch.tensor(True))
         if isinstance(form, Ternary):
             self.register_buffer("threshold", torch.zeros(()))
@@ -49,6 +49,11 @@ class Site(nn.Module):
     def name(self) -> str:
         """The place in the user's own terms."""
         return f"{self.path or 'the network'} ({self.role})"
+
+    @property
+    def learned(self) -> bool:
+        """Whether the point is a parameter to be learned, not one that the format gives."""
+        return getattr(self.form, "fraction", None) is None
 
     @property
     def shift(self) -> bool:

@@ -217,6 +217,36 @@ def test_mistakes_are_said():
         q.quantize(Small(), q.Recipe(weights=q.Fixed(4))).load_state_dict(net.state_dict())
 
 
+def test_a_given_point_is_kept():
+    net, x = small(q.Recipe(q.Fixed(8, 6), q.Fixed(8, 4), q.Fixed(8, 5), first_last=0))
+    net(x).square().sum().backward()
+    for s in q.sites(net):
+        assert s.point == s.form.fraction and s.point.grad is None
+    q.freeze(net, points=False)
+    assert not any(s.point.requires_grad for s in q.sites(net))
+
+
+def test_a_sequence_keeps_its_members():
+    torch.manual_seed(0)
+    layers = [nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(inplace=True), nn.Flatten(), nn.Linear(64, 5)]
+    net, x = nn.Sequential(*layers), torch.rand(4, 3, 6, 6)
+    q.calibrate(q.quantize(net, RECIPE), [x])
+    assert list(net) == layers and len(net) == 5 and net[-1] is layers[-1]
+    net(x).sum().backward()
+    assert torch.equal(torch.compile(net, backend="eager", fullgraph=True)(x), net(x))
+    program = torch.export.export(net.eval(), (x,), strict=False)
+    assert torch.equal(program.module()(x), net(x))
+
+
+def test_one_layer_alone():
+    torch.manual_seed(0)
+    net, x = nn.Linear(6, 3), torch.rand(4, 6)
+    q.calibrate(q.quantize(net, RECIPE), [x])
+    assert [s.name for s in q.sites(net)] == ["the network (weight)", "the network (input)"]
+    net(x).sum().backward()
+    assert net.eval()(x).shape == (4, 3)
+
+
 def test_double_precision():
     net, x = small()
     double = copy.deepcopy(net).double().eval()
