@@ -5,6 +5,7 @@
 >>> q.calibrate(net, loader)                                                                 # doctest: +SKIP
 """
 
+from lutra.quant.export import export
 from lutra.quant.fixed import cast
 from lutra.quant.kinds import Binary, Fixed, Format, KHot, Scaled, Ternary
 from lutra.quant.network import Schedule, calibrate, freeze, parameters, quantize, sites
@@ -13,4 +14,4 @@ from lutra.quant.sites import Site
 from lutra.quant.table import Row, formats
 
 __all__ = ["Binary", "Fixed", "Format", "KHot", "Recipe", "Row", "Scaled", "Schedule", "Site", "Ternary", "calibrate",
-           "cast", "formats", "freeze", "parameters", "quantize", "sites"]
+           "cast", "export", "formats", "freeze", "parameters", "quantize", "sites"]
