@@ -107,6 +107,8 @@ FAULTS: dict[str, list[tuple[str, str, str]]] = {
         ("weights.sv", "index == AW'(DEPTH - 1) ?", "index == AW'(DEPTH - 2) ?"),
         ("weights.sv", "assign en = !out_valid || out_ready", "assign en = 1'b1"),
         ("matmul.sv", "first_d[D-1] ?", "last_d[D-1] ?"),
+        ("matmul.sv", "if (rst || (en && last_d[D-1])) start", "if (rst) start"),  # the pixel before remembered
+        ("matmul.sv", "if (rst || (en && last_d[D-1])) start", "if (rst || last_d[D-1]) start"),
         ("planes.sv", "assign bits[q] = w[q*WBITS+a]", "assign bits[q] = w[(SIMD-1-q)*WBITS+a]"),  # lanes swapped
         ("planes.sv", "w[p*SIMD*WBITS+:SIMD*WBITS]", "w[(PE-1-p)*SIMD*WBITS+:SIMD*WBITS]"),
         ("matmul.sv", "if (write) words[index]", "words[index]"),

@@ -174,10 +174,14 @@ module lutra_matmul_core #(
             logic [OBITS-1:0] start, total;
             if (SF == 1) begin : g_whole
                 assign start = bias[p*OBITS+:OBITS];
-            end else begin : g_part
+            end else if (BIASED != 0) begin : g_biased
                 logic [OBITS-1:0] acc;
                 assign start = first_d[D-1] ? bias[p*OBITS+:OBITS] : acc;
                 always_ff @(posedge clk) if (en && valid_d[D-1]) acc <= total;
+            end else begin : g_part
+                always_ff @(posedge clk)  // begins at 0 by its reset, which takes no logic before the adder
+                    if (rst || (en && last_d[D-1])) start <= '0;
+                    else if (en && valid_d[D-1]) start <= total;
             end
             assign total = dots[p*OBITS+:OBITS] + start;
             assign result[p*OBITS+:OBITS] = total;
