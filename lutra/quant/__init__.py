@@ -8,9 +8,10 @@
 from lutra.quant.export import export
 from lutra.quant.fixed import cast
 from lutra.quant.kinds import Binary, Fixed, Format, KHot, Scaled, Ternary
-from lutra.quant.network import Schedule, calibrate, freeze, parameters, quantize, sites
+from lutra.quant.network import quantize, sites
 from lutra.quant.recipe import Recipe
 from lutra.quant.sites import Site
+from lutra.quant.stages import Schedule, calibrate, freeze, parameters
 from lutra.quant.table import Row, formats
 
 __all__ = ["Binary", "Fixed", "Format", "KHot", "Recipe", "Row", "Scaled", "Schedule", "Site", "Ternary", "calibrate",

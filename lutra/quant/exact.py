@@ -51,14 +51,16 @@ def precision(x: Tensor, w: Tensor, bias: Tensor | None, sites: tuple[Site, Site
     Raises LutraError: an accumulator that double precision does not hold, with the elementwise layer behind it.
     """
     at, by = sites
-    if not (at.shift and by.shift) or x.device.type != "cpu":
+    if not (at.shift and by.shift):
         return torch.float64
+    single = x.dtype if x.device.type == "cpu" else torch.float64
     spread = float(at.unit().max() / at.unit().min()) if at.point.ndim else 1.0
     limit = at.limit * spread
     taps = w.numel() // w.shape[rows]
-    if bias is None and taps * limit * by.limit <= SINGLE:
-        return x.dtype
-    if torch.compiler.is_compiling():  # no numbers to look at
+    worst = taps * limit * by.limit
+    if bias is None and worst <= SINGLE:
+        return single
+    if torch.compiler.is_compiling() and worst <= 2.0 ** (most - 1):  # no numbers to look at
         return torch.float64
     others = [d for d in range(w.ndim) if d != rows]
     bound = (w.detach().double() / by.unit()).abs().sum(others) * limit
@@ -67,7 +69,7 @@ def precision(x: Tensor, w: Tensor, bias: Tensor | None, sites: tuple[Site, Site
     top = float(bound.max())
     if top > 2.0**most:
         raise LutraError(f"an accumulator of {top:.3g} units, beyond 2**{most}", at.name, "take fewer bits")
-    return x.dtype if top <= SINGLE else torch.float64
+    return single if top <= SINGLE else torch.float64
 
 
 def product(func: Callable[..., Tensor], dtype: torch.dtype, operands: tuple[Tensor | None, ...], *args: Any,
