@@ -50,7 +50,7 @@ class Accelerator:
 
     Frames x are (N, *shape) in the source's layout: real numbers as the model takes them; where the input's format was
     given (`input_range`, `input_scale`), arrays of an integer type are taken as the integers that the hardware is fed.
-    They may be PyTorch's tensors: then the results are, too, in the type of the frames.
+    They may be PyTorch's tensors: then the results are, too. Real numbers are in double precision.
     For a model of several inputs x is a tuple of such arrays in the model's order, or a mapping by the inputs' names
     (`input_names`); for one of several outputs the result is a tuple, else an array.
     """

@@ -37,16 +37,15 @@ def array(x: Any) -> Array:
 
 
 def like(x: Any, values: tuple[Array, ...]) -> tuple[Any, ...]:
-    """The results in the caller's own kind: for frames that are tensors of PyTorch, tensors on their device; real
-    numbers in the frames' floating-point type, as the network itself gives them.
+    """The results in the caller's own kind: for frames that are tensors of PyTorch, tensors where they lie. Real numbers
+    stay in double precision: single would not hold every accumulator.
     """
     many = tuple(x.values()) if isinstance(x, Mapping) else x
     first: Any = many[0] if isinstance(many, (tuple, list)) and many else many
     if not hasattr(first, "detach"):
         return values
     torch = sys.modules["torch"]
-    kind = first.dtype if first.is_floating_point() else torch.get_default_dtype()
-    return tuple(torch.as_tensor(v, dtype=kind if v.dtype.kind == "f" else None, device=first.device) for v in values)
+    return tuple(torch.as_tensor(v, device=first.device) for v in values)
 
 
 def _named(x: Mapping[str, Any], names: Sequence[str]) -> tuple[Array, ...]:
