@@ -37,8 +37,8 @@ def array(x: Any) -> Array:
 
 
 def like(x: Any, values: tuple[Array, ...]) -> tuple[Any, ...]:
-    """The results in the caller's own kind: for frames that are tensors of PyTorch, tensors where they lie. Real numbers
-    stay in double precision: single would not hold every accumulator.
+    """The results in the caller's own kind: for frames that are tensors of PyTorch, tensors where they lie. Real
+    numbers stay in double precision: single would not hold every accumulator.
     """
     many = tuple(x.values()) if isinstance(x, Mapping) else x
     first: Any = many[0] if isinstance(many, (tuple, list)) and many else many

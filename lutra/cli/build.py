@@ -1,4 +1,4 @@
-"""`lutra build`: a model file becomes a build folder."""
+"""`lutra build`: a model becomes a build folder."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from rich.console import Console
 
 from lutra import Accelerator
 from lutra import compile as compile_model
-from lutra.cli import options
+from lutra.cli import modules, options
 from lutra.cli.console import emit, percent, steps, table
 
 
 @click.command()
-@click.argument("model", type=click.Path(path_type=Path))
+@modules.argument
 @click.option("--config", type=click.Path(path_type=Path), is_eager=True, expose_value=False, callback=options.config,
               help="TOML file with these options by name; the command line wins.")
 @options.device
@@ -39,14 +39,19 @@ def build(
     formats: tuple[tuple[str, int, int, float], ...], tolerance: float | None, output: Path, measure: bool, synth: bool,
     place: bool, cache: Path | None, as_json: bool,
 ) -> None:
-    """Compile MODEL, a quantised ONNX file, into an accelerator."""
+    """Compile MODEL into an accelerator.
+
+    MODEL is a quantised ONNX file, or FILE.py:FUNCTION, where the function returns a torch module and an example of its
+    input.
+    """
     more = [("measure in RTL", Accelerator.measure, measure), ("synthesise", Accelerator.synthesise, synth),
             ("place and route", Accelerator.place, place)]
     chosen = [(what, verb) for what, verb, wanted in more if wanted]
     given = options.input_format(input_range, input_scale, formats)
+    source, example = modules.read(model)
     with steps(2 + len(chosen)) as bar:
         acc = bar.do("compile", lambda: compile_model(
-            model, device, fps=fps, budget=budget, folding=folding, clock_mhz=clock, weights=weights,
+            source, example, device, fps=fps, budget=budget, folding=folding, clock_mhz=clock, weights=weights,
             tolerance=tolerance, cache=cache, **given))
         for what, verb in chosen:
             bar.do(what, lambda verb=verb: verb(acc))  # type: ignore[misc]

@@ -7,12 +7,12 @@ from pathlib import Path
 import click
 
 from lutra import explain as explain_model
-from lutra.cli import options
+from lutra.cli import modules, options
 from lutra.cli.console import emit, fail, table
 
 
 @click.command()
-@click.argument("model", type=click.Path(path_type=Path))
+@modules.argument
 @options.device
 @options.fed
 @options.as_json
@@ -20,11 +20,13 @@ def explain(
     model: Path, device: str, input_range: tuple[int, int] | None, input_scale: float | None,
     formats: tuple[tuple[str, int, int, float], ...], tolerance: float | None, as_json: bool,
 ) -> int:
-    """Say of each operation of MODEL, an ONNX file, what hardware it becomes, and how that is known to be exact.
+    """Say of each operation of MODEL what hardware it becomes, and how that is known to be exact.
+
+    MODEL is an ONNX file, or FILE.py:FUNCTION, where the function returns a torch module and an example of its input.
 
     Where something stands in the way of a build, what comes before it is said, the error, and the exit code is 2.
     """
-    found = explain_model(model, device, tolerance=tolerance,
+    found = explain_model(*modules.read(model), device, tolerance=tolerance,
                           **options.input_format(input_range, input_scale, formats))
     rows = [(r.at, r.operation, r.became, r.why) for r in found.rows]
     emit(found.data(), as_json, lambda out: out.print(table(("place", "operation", "became", "because"), rows, left=4)))

@@ -1,5 +1,7 @@
 """From a torch module to an accelerator: integers and RTL give the network's own outputs, on every bit."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ from torch import nn  # noqa: E402
 
 import lutra  # noqa: E402
 import lutra.quant as q  # noqa: E402
+from lutra.cli import call  # noqa: E402
 from lutra.errors import LutraError  # noqa: E402
 
 
@@ -161,3 +164,40 @@ def test_a_network_without_casts_is_refused_at_its_line():
 def test_an_example_of_the_wrong_shape():
     with pytest.raises(LutraError, match=r"\(1, 3, 16\).*expected input\[1, 3, 16\] to have 2 channels"):
         lutra.compile(Sequence1d(), rand(1, 3, 16))
+
+
+MAKE = '''
+import torch
+import train_fixed_point
+
+def make():
+    torch.manual_seed(0)
+    net, x, _ = train_fixed_point.trained(epochs=0)
+    return net, x[:1]
+
+def broken():
+    return 1 / 0
+
+alone = 3
+'''
+
+
+def test_a_function_on_the_command_line(tmp_path, cache, capsys):
+    (tmp_path / "net.py").write_text(MAKE)
+    made = f"{tmp_path / 'net.py'}:make"
+    assert call(["build", made, "--fps", "50000", "-o", str(tmp_path / "b"), "--cache", str(cache), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["model"]["name"] == "Net" and facts["throughput"]["fps"] >= 50_000
+    assert call(["explain", made, "--json"]) == 0
+    assert "train_fixed_point.py" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name, said", [
+    ("net.py:broken", "net.py:11: ZeroDivisionError: division by zero"), ("net.py:alone", "no function 'alone'"),
+    ("other.py:make", "no such file"), ("net.py:len_", "no function 'len_'"), ("net.py:dict_of", "gives a dict"),
+])
+def test_what_a_function_may_do_wrong(name, said, tmp_path, capsys):
+    (tmp_path / "net.py").write_text(f"{MAKE}\ndict_of = dict\n")
+    assert call(["build", str(tmp_path / name)]) == 2
+    text = " ".join(capsys.readouterr().err.split())
+    assert said in text, text
