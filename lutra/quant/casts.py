@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from lutra.errors import LutraError
-from lutra.quant.recipe import Recipe, base
+from lutra.quant.recipe import NORMALISATION, Recipe, base
 from lutra.quant.sites import Site
 
 SAMPLES = 1 << 16  # of each batch that a cast is calibrated with, besides the extremes
@@ -43,7 +43,8 @@ class Observer:
         self.samples += [ends, groups]
 
     def fit(self, method: str) -> None:
-        """Set the cast's point."""
+        """Set the cast's point; normalisation's numbers, which are few and may change, always by least squares."""
+        method = "mse" if base(self.site.role) in NORMALISATION else method
         self.site.fit(torch.cat(self.samples, 1), method, self.shape)
 
 
@@ -54,7 +55,6 @@ class Casts(nn.ModuleDict):
         recipe, ends: which format stands where.
         stack: modules that are being run, as (path, module), innermost last.
         observers: while the network is calibrated, what passes each place; else None.
-        method: how points were fitted.
         statistics_frozen: normalisation has its inference form in training too.
         locating: look at the result of each operation, to name the first that is not finite.
     """
@@ -64,7 +64,6 @@ class Casts(nn.ModuleDict):
         self.recipe, self.ends = recipe, ends
         self.stack: list[tuple[str, nn.Module]] = []
         self.observers: dict[str, Observer] | None = None
-        self.method = "max"
         self.statistics_frozen, self.points_frozen, self.locating = False, False, False
         self.stage: Tensor
         self.register_buffer("stage", torch.zeros(2, dtype=torch.bool))  # points frozen, statistics frozen
@@ -94,7 +93,7 @@ class Casts(nn.ModuleDict):
             raise LutraError(f"a cast for {key!r}, which the recipe leaves in floating point", path,
                              "take the recipe that the state dict was saved with")
         site = Site(path, role, form, self.recipe.normalise)
-        site.point.requires_grad_(site.learned and base(role) not in ("factor", "term"))
+        site.point.requires_grad_(site.learned and base(role) not in NORMALISATION)
         self[key] = site
         return site
 

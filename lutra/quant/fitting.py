@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from lutra.quant.casts import Casts, place
+from lutra.quant.recipe import NORMALISATION
 from lutra.quant.rules import folded
 from lutra.quant.sites import Site
 
@@ -35,11 +36,11 @@ def fit_normalisation(net: nn.Module, casts: Casts) -> None:
     if casts.statistics_frozen:
         return
     for path, module in net.named_modules():
-        factor, term = (casts._modules.get(place(path, role, 0)) for role in ("factor", "term"))
+        factor, term = (casts._modules.get(place(path, role, 0)) for role in NORMALISATION)
         if isinstance(module, _BatchNorm) and isinstance(factor, Site) and isinstance(term, Site):
             assert module.running_mean is not None and module.running_var is not None
             values = folded(module.running_mean, module.running_var, module.weight, module.bias, module.eps)
             for site, value in zip((factor, term), values, strict=True):
-                site.fit(value.detach().reshape(max(site.point.numel(), 1), -1), casts.method)
+                site.fit(value.detach().reshape(max(site.point.numel(), 1), -1), "mse")
 
 

@@ -14,7 +14,7 @@ from lutra.errors import LutraError
 from lutra.quant.casts import Casts
 from lutra.quant.fitting import fit_normalisation, fit_weight
 from lutra.quant.operators import Operators
-from lutra.quant.recipe import Recipe, base
+from lutra.quant.recipe import NORMALISATION, Recipe, base
 from lutra.quant.sites import Site
 
 Net = TypeVar("Net", bound=nn.Module)
@@ -183,7 +183,7 @@ def set_stage(net: nn.Module, points: bool, statistics: bool) -> None:
     casts.stage[0], casts.stage[1] = points, statistics
     for site in sites(net):
         site.frozen = points
-        late = base(site.role) in ("factor", "term")
+        late = base(site.role) in NORMALISATION
         site.point.requires_grad_(site.learned and not points and (statistics or not late))
 
 

@@ -11,6 +11,7 @@ from lutra.quant.kinds import Fixed, Format, KHot, Scaled, at_least
 # What a cast stands behind: the inputs of matrix products, weights, what elementwise layers multiply by, and all else,
 # which is a result of an elementwise layer or what it adds.
 INPUTS, WEIGHTS, MULTIPLIERS = ("input", "other"), ("weight", "matrix"), ("factor", "slope", "multiplier")
+NORMALISATION = ("factor", "term")
 PARAMETERS = (*WEIGHTS, *MULTIPLIERS, "term", "constant")
 
 

@@ -83,9 +83,11 @@ class Site(nn.Module):
         return modes.power_of_two(-modes.exponent(point), torch.float64) if self.shift else point.double()
 
     def forward(self, x: Tensor) -> Tensor:
-        """The numbers in this format, of x's shape and type."""
+        """The numbers in this format, of x's shape and type; half precision, as autocast makes it, becomes single."""
         if self.bypass:
             return x
+        if x.dtype in (torch.float16, torch.bfloat16):
+            x = x.float()
         with torch._C.DisableTorchFunction():  # the casts' own arithmetic is no part of the user's network
             try:
                 return self.quantise(x, self.learning(x))

@@ -39,7 +39,8 @@ def calibrate(net: nn.Module, loader: Iterable[Any], method: str = "max", batche
     What it takes:
         net: quantised.
         loader: of batches; of a tuple or list the first is the network's input.
-        method: "max" magnitude, its 99.9th "percentile", or "mse", the least squared error about that.
+        method: "max" magnitude, its 99.9th "percentile", or "mse", the least squared error about that. Points of
+            normalisation's factor and term always have the least squared error.
         batches: how many are taken.
 
     Raises LutraError: no batch, no such method, or a number that is not finite, with the layer's name.
@@ -58,7 +59,6 @@ def calibrate(net: nn.Module, loader: Iterable[Any], method: str = "max", batche
         for observer in casts.observers.values():
             observer.fit(method)
             observer.site.to(device)
-    casts.method = method
     for module in net.modules():
         if (site := weight_cast(module)) is not None:
             fit_weight(site, module, method)

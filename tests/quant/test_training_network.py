@@ -70,14 +70,18 @@ def test_trains_and_learns_points():
     assert all((s.point != before[s.name]).all() for s in learned)
 
 
-def test_state_dict_and_copies(tmp_path):
-    net, x = small()
-    net.eval()
+@pytest.mark.parametrize("method, ready", [("max", True), ("mse", True), ("mse", False)])
+def test_state_dict_and_copies(tmp_path, method, ready):
+    net, x = small(method=method)
+    for _ in range(2):
+        net(4 * x)
+    net.train(not ready)
     torch.save(net.state_dict(), tmp_path / "net.pt")
     fresh = q.quantize(Small(), RECIPE)
     with pytest.raises(LutraError, match="nothing is known"):
         fresh(x)
     fresh.load_state_dict(torch.load(tmp_path / "net.pt", weights_only=True))
+    net.eval()
     twin = copy.deepcopy(net)
     assert torch.equal(fresh.eval()(x), net(x)) and torch.equal(twin(x), net(x))
     twin.lutra_casts["block:add"].point.data += 1
