@@ -98,7 +98,7 @@ class Schedule:
     def __init__(self, net: nn.Module, steps: int, last: float = 0.15) -> None:
         if not 0 <= last <= 1:
             raise LutraError(f"a share of {last}", hint="0 to 1")
-        self.net, self.at, self.done = net, round(steps * (1 - last)), 0
+        self.net, self.at, self.done = net, max(round(steps * (1 - last)), 1), 0
 
     def step(self) -> None:
         """Call it after each step of the optimiser."""

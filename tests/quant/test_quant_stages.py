@@ -150,6 +150,9 @@ def test_schedule():
     for step in range(20):
         schedule.step()
         assert q.sites(net)[0].frozen == (step >= 15)
+    whole, _ = small()
+    q.Schedule(whole, 20, last=1).step()
+    assert q.sites(whole)[0].frozen
     again = q.Schedule(net, 20)
     again.load_state_dict(schedule.state_dict())
     assert again.done == 20
