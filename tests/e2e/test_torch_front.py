@@ -102,6 +102,20 @@ class Mixed(nn.Module):
         return self.last(y.mean((2, 3))), y.amax((2, 3))
 
 
+class Excited(nn.Module):
+    """Channels weighted by what a mean over them says; an activation that is no straight line."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.last = nn.Conv2d(3, 8, 3, padding=1), nn.Linear(8, 5)
+        self.down, self.up = nn.Conv2d(8, 2, 1), nn.Conv2d(2, 8, 1)
+
+    def forward(self, x):
+        x = F.relu6(self.first(x))
+        x = x * F.hardsigmoid(self.up(F.silu(self.down(F.adaptive_avg_pool2d(x, 1)))))
+        return self.last(x.mean((2, 3)))
+
+
 class Sequence1d(nn.Module):
     """A network of one spatial axis."""
 
@@ -143,6 +157,12 @@ def test_networks_are_exact(make, shape, recipe, cache):
     ours, theirs = acc.run(x * 1.3), net(x * 1.3)
     for a, b in zip(*((v if isinstance(v, tuple) else (v,)) for v in (ours, theirs)), strict=True):
         assert a.shape == b.shape and (a == b).all()
+
+
+def test_excitation(cache):
+    x = rand(64, 3, 8, 8)
+    net = prepared(Excited(), x)
+    assert (lutra.compile(net, x[:1], "xcu280", fps=10_000, cache=cache).run(x * 1.3) == net(x * 1.3)).all()
 
 
 def test_several_inputs(cache):

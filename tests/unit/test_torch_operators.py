@@ -171,8 +171,8 @@ class Seen(dict):
 
 # PyTorch's releases differ in which of these they leave to others before a graph is exported; the last two are refused
 OTHER_NAMES = {f"aten::{n}" for n in (
-    "alias", "chunk", "constant_pad_nd", "contiguous", "dropout", "flatten", "mT", "reshape", "to", "unflatten",
-    "expand", "_native_batch_norm_legit")}
+    "alias", "chunk", "constant_pad_nd", "contiguous", "dropout", "flatten", "mT", "relu6", "reshape", "to",
+    "unflatten", "expand", "_native_batch_norm_legit")}
 
 
 def test_every_translator_is_reached():
