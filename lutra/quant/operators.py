@@ -72,6 +72,10 @@ class Operators(TorchFunctionMode):
         """A tensor in double precision, where numbers have to be exact."""
         return x.double() if self.proves and isinstance(x, Tensor) and x.is_floating_point() else x
 
+    def like(self, parameter: Tensor | None, x: Tensor) -> Tensor | None:
+        """A parameter that is not cast in the precision of the stream that meets it, which evaluation may widen."""
+        return parameter.to(x.dtype) if self.exact and parameter is not None else parameter
+
     def result(self, role: str, func: Function, *args: Any, **kwargs: Any) -> Tensor:
         """The result of an elementwise layer, cast."""
         site = self.site(role)

@@ -1,0 +1,1 @@
+"""Training of the zoo's networks: data, recipes, a loop in three stages with checkpoints, and what comes out of it."""

@@ -1,0 +1,1 @@
+"""The networks of the literature as torch modules, to be trained."""
