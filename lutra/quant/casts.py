@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from lutra.errors import LutraError
+from lutra.quant.fit import METHODS
 from lutra.quant.recipe import NORMALISATION, Recipe, base
 from lutra.quant.sites import Site
 
