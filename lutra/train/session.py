@@ -1,0 +1,169 @@
+"""`train`: a network of the zoo from a folder of images to a compiled accelerator, with checkpoints and logs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lutra
+from lutra.errors import LutraError
+from lutra.train.checkpoint import read, write
+from lutra.train.data import Images, load
+from lutra.train.stages import Progress, Run, Settings, right
+from lutra.zoo.trainable import Bits, trainable
+
+CHECKPOINT, NETWORK, MODEL = "checkpoint.pt", "network.pt", "network.onnx"
+EVERY = 200  # steps between checkpoints
+SEED = 1 << 20  # seeds below it: one of each batch is made of them
+Watch = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user may choose; None: as the network's own recipe says.
+
+    Its fields:
+        weights, activations, elementwise: bits.
+        epochs: in fixed point; float_epochs: before, in floating point.
+        rate: Adam's in floating point.
+        start: a checkpoint of weights in floating point to begin with, instead of training them.
+        resume: go on where the folder's checkpoint stands, if there is one.
+        checked: test images whose results are compared with the compiled network's.
+        device: that it is compiled for.
+    """
+
+    weights: int | None = None
+    activations: int | None = None
+    elementwise: int | None = None
+    epochs: int | None = None
+    float_epochs: int | None = None
+    batch: int = 128
+    rate: float | None = None
+    seed: int = 0
+    start: Path | None = None
+    resume: bool = False
+    checked: int = 1000
+    device: str = "ecp5-85k"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of it: shares of right answers, of all test images and, of the first `checked`, of both networks; how
+    many of the outputs of those are equal; and why the network was not compiled, if it was not.
+    """
+
+    accuracy: float
+    checked: int
+    network: float
+    integers: float | None
+    outputs: int
+    equal: int
+    refused: str | None
+    file: Path
+
+
+def train(name: str, folder: Path, out: Path, options: Options, watch: Watch = lambda now: None) -> Outcome:
+    """Train the network of this name on the images of a folder; checkpoints and results lie in the folder `out`.
+
+    watch: is told of every step.
+
+    Raises LutraError: no such network, images that cannot be read or are of another size, options outside their range,
+    a checkpoint that does not fit, a run that diverges.
+    """
+    plan, settings = trainable(name), settings_of(name, options)
+    run = Run(plan, settings, load(folder, plan.frame))
+    checkpoint = out / CHECKPOINT
+    if options.resume and checkpoint.exists():
+        run.load(read(checkpoint))
+    elif checkpoint.exists():
+        raise LutraError("a training lies there already", str(out), "go on with --resume, or choose another folder")
+    elif options.start is not None:
+        run.start(weights_of(options.start))
+    with _logs(out) as log:
+        for now in run.train():
+            watch(now)
+            log(run, now)
+            if now.batch == now.batches or now.batch % EVERY == 0:
+                write(checkpoint, run.state())
+    write(checkpoint, run.state())
+    return finished(run, out, options)
+
+
+def settings_of(name: str, options: Options) -> Settings:
+    """The options with what the network's own recipe says. Raises LutraError: one outside its range."""
+    plan = trainable(name)
+    own = plan.bits
+    bits = Bits(*(getattr(own, k) if getattr(options, k) is None else getattr(options, k)
+                  for k in ("weights", "activations", "elementwise")))
+    before, after = options.float_epochs, options.epochs
+    epochs = (plan.epochs[0] if before is None else before, plan.epochs[1] if after is None else after)
+    if options.start is not None:
+        epochs = (0, epochs[1])
+    rate = plan.rate if options.rate is None else options.rate
+    for what, value, least, most in (
+        ("bits", min(bits.weights, bits.activations, bits.elementwise), 1, 24), ("epochs", epochs[1], 1, SEED - 1),
+        ("epochs in floating point", epochs[0], 0, SEED - 1), ("batch", options.batch, 2, 1 << 16),
+        ("rate", rate, 1e-9, 10), ("seed", options.seed, 0, SEED - 1), ("images to check", options.checked, 1, 1 << 30)):
+        if not least <= value <= most:
+            raise LutraError(f"{what}: {value}", "train", f"use {least} to {most}")
+    return Settings(bits, epochs, options.batch, rate, seed=options.seed)
+
+
+def weights_of(path: Path) -> dict[str, Any]:
+    """A state dict in a file: by itself, or under "state_dict", with or without the prefix of DataParallel.
+
+    Raises LutraError: none is there, or a number in it is not finite.
+    """
+    found = read(path)
+    found = found.get("state_dict", found) if isinstance(found, dict) else found
+    if not isinstance(found, dict) or not all(hasattr(v, "isfinite") for v in found.values()):
+        raise LutraError("it holds no weights", str(path), "save net.state_dict() with torch.save")
+    bad = next((k for k, v in found.items() if not bool(v.isfinite().all())), None)
+    if bad is not None:
+        raise LutraError(f"{bad!r} has a number that is not finite", str(path), "take a checkpoint from before")
+    return {k.removeprefix("module."): v for k, v in found.items()}
+
+
+def finished(run: Run, out: Path, options: Options) -> Outcome:
+    """Compile the trained network, compare both, and write it."""
+    import torch
+
+    images, net = run.images, run.net.eval()
+    results = run.results()
+    file = write(out / NETWORK, net.state_dict())
+    count = min(options.checked, len(results))
+    outcome = {"accuracy": right(results, images.y_test), "checked": count,
+               "network": right(results[:count], images.y_test), "outputs": results[:count].numel()}
+    x = run.pixels(torch.from_numpy(images.x_test[:count]))
+    try:
+        acc = lutra.compile(net, x[:2], device=options.device)
+        integers = torch.as_tensor(acc.run(x))
+    except LutraError as e:
+        return Outcome(**outcome, integers=None, equal=0, refused=str(e), file=file)
+    equal = int((integers == results[:count].to(integers.dtype)).sum())
+    acc.save(out / "build")
+    return Outcome(**outcome, integers=right(integers, images.y_test), equal=equal, refused=None, file=file)
+
+
+@contextmanager
+def _logs(out: Path) -> Iterator[Callable[[Run, Progress], None]]:
+    """Write loss, rate and accuracy for TensorBoard, if it is installed."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        yield lambda run, now: None
+        return
+    writer = SummaryWriter(str(out / "logs"), max_queue=100)  # type: ignore[no-untyped-call]
+    try:
+        yield lambda run, now: _log(writer, run, now)
+    finally:
+        writer.close()  # type: ignore[no-untyped-call]
+
+
+def _log(writer: Any, run: Run, now: Progress) -> None:
+    step = (now.epoch * now.batches) + now.batch
+    writer.add_scalar(f"{now.stage}/loss", now.loss, step)
+    writer.add_scalar(f"{now.stage}/rate", now.rate, step)
