@@ -1,4 +1,4 @@
-"""The command line: `lutra build`, `explain`, `simulate`, `run`, `report`, `devices`, `doctor`, `demo`, `zoo`.
+"""The command line: `lutra build`, `explain`, `simulate`, `run`, `report`, `devices`, `doctor`, `demo`, `zoo`, `train`.
 
 Exit codes: 0 done, 1 a fault of Lutra's own, 2 something the user can mend (one sentence says what), 130 interrupted.
 """
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import click
 
 from lutra import LutraError, __version__
-from lutra.cli import build, console, demo, explain, simulate, tables, zoo
+from lutra.cli import build, console, demo, explain, simulate, tables, train, zoo
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -22,7 +22,7 @@ def commands() -> None:
 
 
 for command in (build.build, explain.explain, simulate.simulate, simulate.run, tables.report, tables.devices,
-                tables.doctor, demo.demo, zoo.zoo):
+                tables.doctor, demo.demo, zoo.zoo, train.train):
     commands.add_command(command)
 
 

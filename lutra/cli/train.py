@@ -57,9 +57,9 @@ def train(name: str | None, folder: Path | None, out: Path | None, threads: int 
     from lutra.zoo.trainable import NETWORKS, trainable
 
     if name is None:
-        head = ("name", "weights", "activations", "elementwise", "about")
-        rows = [(n, t.bits.weights, t.bits.activations, t.bits.elementwise, t.about) for n, t in NETWORKS.items()]
-        emit([dict(zip(head, r, strict=True)) for r in rows], as_json, lambda to: to.print(table(head, rows)))
+        head = ("name", "about", "weights", "activations", "elementwise")
+        rows = [(n, t.about, t.bits.weights, t.bits.activations, t.bits.elementwise) for n, t in NETWORKS.items()]
+        emit([dict(zip(head, r, strict=True)) for r in rows], as_json, lambda to: to.print(table(head, rows, left=2)))
         return
     trainable(name)
     if folder is None:
@@ -83,7 +83,7 @@ def _bar() -> Iterator[Callable[[Progress], None]]:
             what = f"{now.stage}, epoch {now.epoch + 1}"
             bar.update(task, description=what, total=now.batches, completed=now.batch, loss=now.loss)
             if now.batch == now.batches:
-                bar.console.print(f"{what}: loss {now.loss:.4f}", style="dim")
+                bar.console.print(f"{what}: loss {now.loss:.4f}, {percent(now.accuracy)} right", style="dim")
 
         yield watch
 

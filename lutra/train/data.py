@@ -37,9 +37,9 @@ class Images:
         for part in ("train", "test"):
             x, y = getattr(self, f"x_{part}"), getattr(self, f"y_{part}")
             if len(x) != len(y) or not len(x):
-                raise LutraError(f"{len(x)} images and {len(y)} labels", f"the {part} data", "one label for each image")
+                raise LutraError(f"{len(x)} images and {len(y)} labels of {part}", hint="one label for each image")
             if y.max() >= CLASSES:
-                raise LutraError(f"a label is {y.max()}", f"the {part} data", f"labels are 0 to {CLASSES - 1}")
+                raise LutraError(f"a label of {part} is {y.max()}", hint=f"labels are 0 to {CLASSES - 1}")
 
 
 def load(folder: Path, frame: Sequence[int]) -> Images:
@@ -49,21 +49,29 @@ def load(folder: Path, frame: Sequence[int]) -> Images:
     """
     if not folder.is_dir():
         raise LutraError("there is no such folder", str(folder), HINT)
+    try:
+        found = _found(folder)
+    except LutraError as e:
+        raise LutraError(e.what, e.at or str(folder), e.hint) from e
+    shape = found.x_train.shape[1:]
+    if shape != tuple(frame) or found.x_test.shape[1:] != shape:
+        wrong = shape if shape != tuple(frame) else found.x_test.shape[1:]
+        raise LutraError(f"images of {_size(wrong)}", str(folder), f"this network takes {_size(frame)}")
+    return found
+
+
+def _found(folder: Path) -> Images:
+    """Whichever form lies there."""
     arrays = sorted(folder.glob("*.npz"))
     inner = folder / "cifar-10-batches-py"
     batches = inner if inner.is_dir() else folder
     if any(_idx_path(folder, f"{part}-labels-idx1-ubyte") for part in ("train", "t10k")):
-        found = _mnist(folder)
-    elif (batches / "test_batch").exists() or (batches / "data_batch_1").exists():
-        found = _cifar(batches)
-    elif len(arrays) == 1:
-        found = _npz(arrays[0])
-    else:
-        raise LutraError("there are no images that can be read", str(folder), HINT)
-    shape = found.x_train.shape[1:]
-    if shape != tuple(frame) or found.x_test.shape[1:] != shape:
-        raise LutraError(f"images of {_size(shape)}", str(folder), f"this network takes {_size(frame)}")
-    return found
+        return _mnist(folder)
+    if (batches / "test_batch").exists() or (batches / "data_batch_1").exists():
+        return _cifar(batches)
+    if len(arrays) == 1:
+        return _npz(arrays[0])
+    raise LutraError("there are no images that can be read", str(folder), HINT)
 
 
 def _size(shape: Sequence[int]) -> str:
@@ -96,11 +104,11 @@ def _idx(folder: Path, name: str, rank: int) -> Bytes:
     shape = np.frombuffer(content[4:start], ">u4") if len(content) >= start else np.zeros(0, np.uint32)
     if content[:4] != bytes((0, 0, 8, rank)) or start + np.prod(shape, dtype=np.int64) != len(content):
         raise LutraError("it is not an idx file of bytes, or it is cut off", str(path), "fetch it again")
-    return np.frombuffer(content, np.uint8, offset=start).reshape(shape.tolist())
+    return np.frombuffer(content, np.uint8, offset=start).reshape(shape.tolist()).copy()  # writable, as torch wants it
 
 
 class _Plain(pickle.Unpickler):
-    """Reads arrays, lists, dictionaries and bytes, and refuses all else: a pickle may name any function to be called."""
+    """Reads arrays, lists, dictionaries and bytes, and nothing else: a pickle may name any function to be called."""
 
     ALLOWED = {("numpy", "dtype"), ("numpy", "ndarray"), ("numpy.core.multiarray", "_reconstruct"),
                ("numpy._core.multiarray", "_reconstruct"), ("_codecs", "encode")}

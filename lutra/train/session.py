@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import lutra
 from lutra.errors import LutraError
+from lutra.quant import export
 from lutra.train.checkpoint import read, write
-from lutra.train.data import Images, load
+from lutra.train.data import load
 from lutra.train.stages import Progress, Run, Settings, right
 from lutra.zoo.trainable import Bits, trainable
 
 CHECKPOINT, NETWORK, MODEL = "checkpoint.pt", "network.pt", "network.onnx"
 EVERY = 200  # steps between checkpoints
-SEED = 1 << 20  # seeds below it: one of each batch is made of them
+SEED = 1 << 20  # seeds and epochs lie below it
 Watch = Callable[[Progress], None]
 
 
@@ -52,7 +54,8 @@ class Options:
 @dataclass(frozen=True)
 class Outcome:
     """What came of it: shares of right answers, of all test images and, of the first `checked`, of both networks; how
-    many of the outputs of those are equal; and why the network was not compiled, if it was not.
+    many of the outputs of those are equal; why the network was not compiled or exported, if it was not; the file of its
+    state dict, and the command to go on with.
     """
 
     accuracy: float
@@ -63,6 +66,7 @@ class Outcome:
     equal: int
     refused: str | None
     file: Path
+    then: str | None
 
 
 def train(name: str, folder: Path, out: Path, options: Options, watch: Watch = lambda now: None) -> Outcome:
@@ -84,10 +88,13 @@ def train(name: str, folder: Path, out: Path, options: Options, watch: Watch = l
         run.start(weights_of(options.start))
     with _logs(out) as log:
         for now in run.train():
-            watch(now)
-            log(run, now)
-            if now.batch == now.batches or now.batch % EVERY == 0:
+            last = now.batch == now.batches
+            if last:
+                now = replace(now, accuracy=right(run.results(options.checked), run.images.y_test))
+            if last or now.batch % EVERY == 0:
                 write(checkpoint, run.state())
+            watch(now)
+            log(now)
     write(checkpoint, run.state())
     return finished(run, out, options)
 
@@ -106,7 +113,8 @@ def settings_of(name: str, options: Options) -> Settings:
     for what, value, least, most in (
         ("bits", min(bits.weights, bits.activations, bits.elementwise), 1, 24), ("epochs", epochs[1], 1, SEED - 1),
         ("epochs in floating point", epochs[0], 0, SEED - 1), ("batch", options.batch, 2, 1 << 16),
-        ("rate", rate, 1e-9, 10), ("seed", options.seed, 0, SEED - 1), ("images to check", options.checked, 1, 1 << 30)):
+        ("rate", rate, 1e-9, 10), ("seed", options.seed, 0, SEED - 1),
+        ("images to check", options.checked, 1, 1 << 30)):
         if not least <= value <= most:
             raise LutraError(f"{what}: {value}", "train", f"use {least} to {most}")
     return Settings(bits, epochs, options.batch, rate, seed=options.seed)
@@ -128,42 +136,44 @@ def weights_of(path: Path) -> dict[str, Any]:
 
 
 def finished(run: Run, out: Path, options: Options) -> Outcome:
-    """Compile the trained network, compare both, and write it."""
+    """Compile the trained network, compare both, and write it: its state dict, and QONNX for `lutra build`."""
     import torch
 
     images, net = run.images, run.net.eval()
     results = run.results()
     file = write(out / NETWORK, net.state_dict())
     count = min(options.checked, len(results))
-    outcome = {"accuracy": right(results, images.y_test), "checked": count,
-               "network": right(results[:count], images.y_test), "outputs": results[:count].numel()}
     x = run.pixels(torch.from_numpy(images.x_test[:count]))
+    integers, equal, refused, then = None, 0, None, None
     try:
-        acc = lutra.compile(net, x[:2], device=options.device)
-        integers = torch.as_tensor(acc.run(x))
+        compiled = torch.as_tensor(lutra.compile(net, x[:2], device=options.device).run(x))
+        integers = right(compiled, images.y_test)
+        equal = int((compiled == results[:count].to(compiled.dtype)).sum())
+        then = f"lutra build {shlex.quote(str(export(net, x[:1], out / MODEL)))} --device {shlex.quote(options.device)}"
     except LutraError as e:
-        return Outcome(**outcome, integers=None, equal=0, refused=str(e), file=file)
-    equal = int((integers == results[:count].to(integers.dtype)).sum())
-    acc.save(out / "build")
-    return Outcome(**outcome, integers=right(integers, images.y_test), equal=equal, refused=None, file=file)
+        refused = str(e)
+    return Outcome(right(results, images.y_test), count, right(results[:count], images.y_test), integers,
+                   results[:count].numel(), equal, refused, file, then)
 
 
 @contextmanager
-def _logs(out: Path) -> Iterator[Callable[[Run, Progress], None]]:
+def _logs(out: Path) -> Iterator[Watch]:
     """Write loss, rate and accuracy for TensorBoard, if it is installed."""
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
-        yield lambda run, now: None
+        yield lambda now: None
         return
-    writer = SummaryWriter(str(out / "logs"), max_queue=100)  # type: ignore[no-untyped-call]
+    writer = SummaryWriter(str(out / "logs"), max_queue=100)
     try:
-        yield lambda run, now: _log(writer, run, now)
+        yield lambda now: _log(writer, now)
     finally:
-        writer.close()  # type: ignore[no-untyped-call]
+        writer.close()
 
 
-def _log(writer: Any, run: Run, now: Progress) -> None:
+def _log(writer: Any, now: Progress) -> None:
     step = (now.epoch * now.batches) + now.batch
     writer.add_scalar(f"{now.stage}/loss", now.loss, step)
     writer.add_scalar(f"{now.stage}/rate", now.rate, step)
+    if now.accuracy is not None:
+        writer.add_scalar(f"{now.stage}/accuracy", now.accuracy, step)

@@ -40,9 +40,11 @@ class Settings:
     seed: int = 0
 
 
-@dataclass
+@dataclass(frozen=True)
 class Progress:
-    """Where a run stands: the stage, the epoch in it, the batch in that, and the loss of the last step."""
+    """Where a run stands: the stage, the epoch in it, the batch in that, the loss of the last step, and, behind an
+    epoch, the share of test images that are right.
+    """
 
     stage: str
     epoch: int
@@ -50,6 +52,7 @@ class Progress:
     batches: int
     loss: float
     rate: float
+    accuracy: float | None = None
 
 
 @dataclass
@@ -90,7 +93,7 @@ class Run:
         try:
             self.net.load_state_dict(weights)
         except (RuntimeError, AttributeError, TypeError) as e:
-            raise LutraError("these are not this network's weights: " + str(e).split("\n")[-1].strip(), "the checkpoint",
+            raise LutraError("these are not this network's weights: " + str(e).split("\n")[-1].strip(), "checkpoint",
                              "take one that was saved from a network of the same name") from e
         self.stage, self.fresh = 1, False
         self._enter()
@@ -119,7 +122,7 @@ class Run:
             if not math.isfinite(value):
                 raise LutraError(f"the loss is {value}", f"epoch {self.epoch + 1}", "lower the learning rate")
             self.optimiser.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             self.optimiser.step()
             if self.schedule is not None:
                 self.schedule.step()
@@ -176,14 +179,14 @@ class Run:
         """Logits of the first test images, or of all: (N, 10), of the network in evaluation mode, where it is left."""
         self.net.eval()
         x = torch.from_numpy(self.images.x_test[:count])
-        return torch.cat([self.net(self.pixels(part)) for part in x.split(EVALUATED)])
+        return torch.cat([self.net(self.pixels(part)) for part in torch.split(x, EVALUATED)])
 
     def load(self, state: dict[str, Any]) -> None:
         """Go on from there. Raises LutraError: it is no checkpoint, or that of a run with other settings."""
         try:
             other = {k for k, v in asdict(self.settings).items() if state["settings"].get(k) != v}
             if other:
-                raise LutraError(f"the checkpoint is of a run with another {', '.join(sorted(other))}", "the checkpoint",
+                raise LutraError(f"the checkpoint is of a run with another {', '.join(sorted(other))}", "checkpoint",
                                  "give the same options, or another folder")
             if state["stage"] >= 1:
                 self.stage = 1

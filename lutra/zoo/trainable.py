@@ -1,4 +1,4 @@
-"""The networks of the zoo that `lutra train` trains, each with its recipe. Imports torch: import it where it is used."""
+"""The networks of the zoo that `lutra train` trains, each with its recipe. It imports torch."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ BELOW = {
     "sim": {"errors", "ir", "hw", "ops", "tools"},
     "synth": {"errors", "ir", "hw", "ops", "tools", "plan"},  # of the plan, the table of devices
     "data": set(),
-    "zoo": {"errors"},
+    "zoo": {"errors", "quant"},
     "quant": {"errors"},
     "report": {"errors", "ir", "hw", "ops", "plan"},
     "frames": {"errors", "ir"},
@@ -31,7 +31,8 @@ BELOW = {
 BELOW["explanation"] = {"errors", "ir", "ops", "rules", "front", "plan", "build"}
 BELOW["summary"] = BELOW["store"] = BELOW["accelerator"] = BELOW["build"] = {
     *BELOW, "accelerator", "store", "summary", "lutra"}
-BELOW["cli"] = {"errors", "ir", "plan", "tools", "zoo", "files", "lutra"}  # and the public interface
+BELOW["train"] = {"errors", "files", "quant", "zoo", "lutra"}
+BELOW["cli"] = {"errors", "ir", "plan", "tools", "zoo", "train", "files", "lutra"}  # and the public interface
 BELOW["__init__"] = {"errors", "build", "accelerator", "explanation"}
 BELOW["__main__"] = {"cli"}
 

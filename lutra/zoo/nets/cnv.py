@@ -6,7 +6,8 @@ from torch import Tensor, nn
 
 from lutra.zoo.nets.parts import activation, normed
 
-CHANNELS = ((64, False), (64, True), (128, False), (128, True), (256, False), (256, False))  # and whether a pool follows
+# channels, and whether a pool follows
+CHANNELS = ((64, False), (64, True), (128, False), (128, True), (256, False), (256, False))
 HIDDEN = 512
 
 

@@ -3,9 +3,9 @@
 Weights are +1 or -1. An activation has two bits, q = 0..3 of value (2/3) q - 1, in planes of +1 and -1: of the higher
 bit m and of the lower bit l, q's value being (2/3) m + (1/3) l. A convolution is that of the first plane; that of the
 second is added only where the first exceeds a threshold of the output channel. Taps beyond the border count nothing.
-Behind it BatchNorm, RPReLU (shift, PReLU, shift), the shortcut, BatchNorm: in fixed point, feature maps ap_fixed<16, 9>,
-factors and slopes of 12 bits with learned points (QFX, arXiv:2401.17544). The input is a thermometer code, so that the
-first layer is binary too.
+Behind it BatchNorm, RPReLU (shift, PReLU, shift), the shortcut, BatchNorm: in fixed point, feature maps of
+ap_fixed<16, 9>, factors and slopes of 12 bits with learned points (QFX, arXiv:2401.17544). The input is a thermometer
+code, so that the first layer is binary too.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Thermometer(nn.Module):
 
 
 class BinaryConv(nn.Module):
-    """A 3x3 convolution of +1 and -1 with weights of +1 and -1, without those beyond the border: (N, C, H, W) integers."""
+    """A 3x3 convolution of +1 and -1 with weights of +1 and -1, but 0 beyond the border: (N, C, H, W) integers."""
 
     one: Tensor
 
@@ -90,7 +90,7 @@ class FractionalConv(BinaryConv):
 
     def gate(self, sums: Tensor) -> Tensor:
         """1 where a sum of the first plane exceeds its channel's threshold, else 0."""
-        hard = (sums > self.threshold).to(sums.dtype)
+        hard: Tensor = (sums > self.threshold).to(sums.dtype)
         if not self.training:
             return hard
         soft = torch.sigmoid(SLOPE * (sums - self.threshold))
@@ -102,7 +102,8 @@ class FractionalConv(BinaryConv):
         m, l = self.planes(x)  # noqa: E741
         first = F.conv2d(m, weight, stride=self.stride, padding=1)
         second = F.conv2d(l, weight, stride=self.stride, padding=1)
-        return 2 * first + self.gate(first) * second
+        thirds: Tensor = 2 * first + self.gate(first) * second
+        return thirds
 
 
 class RPReLU(nn.Module):
@@ -115,7 +116,7 @@ class RPReLU(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Of x's shape."""
-        return self.prelu(x - self.before) + self.after
+        return self.prelu(x - self.before) + self.after  # type: ignore[no-any-return]
 
 
 class Block(nn.Module):
@@ -166,7 +167,7 @@ class FracBNN(nn.Module):
 
 
 def recipe(bits: Bits) -> Recipe:
-    """Formats of what is not binary: feature maps of ap_fixed<16, 9> (other widths learn their point), the last layer 8.
+    """Formats of what is not binary: feature maps ap_fixed<16, 9> (other widths learn their point), the last layer 8.
 
     Raises LutraError: weights of other than one bit, or activations of other than two.
     """

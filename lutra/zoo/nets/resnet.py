@@ -37,11 +37,12 @@ class ResNet(nn.Module):
     def __init__(self, blocks: int) -> None:
         super().__init__()
         self.conv1, self.bn1 = nn.Conv2d(3, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16)
-        before = 16
-        for i, (channels, stride) in enumerate(STAGES, 1):
+        before, stages = 16, []
+        for channels, stride in STAGES:
             stage = [Block(before if k == 0 else channels, channels, stride if k == 0 else 1) for k in range(blocks)]
-            self.add_module(f"layer{i}", nn.Sequential(*stage))
+            stages.append(nn.Sequential(*stage))
             before = channels
+        self.layer1, self.layer2, self.layer3 = stages
         self.linear = nn.Linear(64, 10)
         for layer in self.modules():
             if isinstance(layer, nn.Conv2d | nn.Linear):
