@@ -40,7 +40,7 @@ def matrix_product(mode: Operators, func: Function, x: Tensor, weight: Tensor, b
     x = mode.pass_through(x, at)
     weight, by = weight_site(mode, weight)
     if at is None or by is None or mode.casts.observers is not None:
-        out: Tensor = func(x, weight, bias, *args, **kwargs)
+        out: Tensor = func(x, mode.like(weight, x), mode.like(bias, x), *args, **kwargs)
         return out
     bias = None if bias is None else exact.bias_cast(bias, at, by)
     if not mode.proves:
@@ -78,8 +78,10 @@ def batch_norm(mode: Operators, func: Function, x: Tensor, mean: Tensor | None, 
     factor, term = mode.site("factor"), mode.site("term")
     frozen = mode.casts.statistics_frozen and mean is not None
     if factor is None or term is None or (training and not frozen):
-        return mode.result("output", func, x, mean, var, weight, bias, training, momentum, eps) if training else \
-            func(x, mean, var, weight, bias, training, momentum, eps)
+        if training:
+            return mode.result("output", func, x, mean, var, weight, bias, training, momentum, eps)
+        x = mode.wide(x)
+        return func(x, *(mode.like(t, x) for t in (mean, var, weight, bias)), training, momentum, eps)  # type: ignore[no-any-return]
     assert mean is not None and var is not None
     a, c = folded(mean, var, weight, bias, eps)
     a, c = mode.pass_through(a, factor), mode.pass_through(c, term)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -76,14 +77,17 @@ def freeze(net: nn.Module, points: bool = True, statistics: bool = True) -> None
 
 def parameters(net: nn.Module, lr: float = 1e-2) -> list[dict[str, Any]]:
     """Groups for an optimiser: the network's own parameters, with the optimiser's own settings, and the points, with a
-    rate of their own and no weight decay.
+    rate of their own and no weight decay. A learned scale is given the rate that moves its base-2 logarithm as fast.
 
     >>> torch.optim.Adam(parameters(net, lr=1e-2), lr=1e-3)                  # doctest: +SKIP
     """
-    points = [s.point for s in sites(net)]
-    own = {id(p) for p in points}
+    points = [s.point for s in sites(net) if s.shift]
+    scales = [s.point for s in sites(net) if not s.shift]
+    own = {id(p) for p in points + scales}
+    rates = [lr * math.log(2) * float(s.detach().abs().mean()) for s in scales]
     return [{"params": [p for p in net.parameters() if id(p) not in own]},
-            {"params": points, "lr": lr, "weight_decay": 0.0}]
+            {"params": points, "lr": lr, "weight_decay": 0.0},
+            *({"params": [s], "lr": rate, "weight_decay": 0.0} for s, rate in zip(scales, rates, strict=True))]
 
 
 class Schedule:
