@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from lutra.errors import LutraError
-from lutra.quant.fit import METHODS
 from lutra.quant.recipe import NORMALISATION, Recipe, base
 from lutra.quant.sites import Site
 
@@ -68,17 +67,6 @@ class Casts(nn.ModuleDict):
         self.statistics_frozen, self.points_frozen, self.locating = False, False, False
         self.stage: Tensor
         self.register_buffer("stage", torch.zeros(2, dtype=torch.bool))  # points frozen, statistics frozen
-        self.fitted: Tensor
-        self.register_buffer("fitted", torch.zeros((), dtype=torch.uint8))
-
-    @property
-    def method(self) -> str:
-        """How points were fitted; in the state dict, as normalisation's own are fitted again after loading."""
-        return METHODS[int(self.fitted)]
-
-    @method.setter
-    def method(self, method: str) -> None:
-        self.fitted.fill_(METHODS.index(method))
 
     def site(self, path: str, role: str, count: int) -> Site | None:
         """The cast at a module in a role, `count` such before it in this run; None where numbers stay as they are.

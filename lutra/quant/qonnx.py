@@ -37,7 +37,7 @@ def with_quantisers(model: onnx.ModelProto) -> onnx.ModelProto:
     nodes = [new for node in model.graph.node for new in (maker.nodes(node) if node.domain == DOMAIN else [node])]
     del model.graph.node[:]
     model.graph.node.extend(nodes)
-    known = {v.name: v for v in model.graph.value_info}
+    known = {v.name: v for v in [*model.graph.value_info, *model.graph.output]}  # a cast may be an output
     for moved in (n for n in nodes if n.output[0].endswith(MOVED)):
         info = model.graph.value_info.add()
         info.CopyFrom(known[moved.output[0].removesuffix(MOVED)])

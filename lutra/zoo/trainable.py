@@ -64,12 +64,16 @@ def fixed(bits: Bits) -> Recipe:
 
 
 def _thresholds(first: str) -> Callable[[Bits], Recipe]:
-    """FINN's networks: few bits with learned scales; normalisation is left to thresholds; pixels as they are."""
+    """FINN's networks: few bits with learned scales; normalisation is left to thresholds; pixels as they are.
+
+    The outputs have 16 bits.
+    """
     def made(bits: Bits) -> Recipe:
         weights = Binary() if bits.weights == 1 else Scaled(bits.weights)
         activations = None if bits.activations == 1 else Scaled(bits.activations)
         pixels = Recipe(weights, Fixed(8, 8, signed=False))
-        return Recipe(weights, activations, first_last=0, overrides={first: pixels})
+        others = {first: pixels, "norm": Recipe(elementwise=Fixed(16))}
+        return Recipe(weights, activations, first_last=0, overrides=others)
     return made
 
 
