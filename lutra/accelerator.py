@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import ceil
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -83,11 +84,12 @@ class Accelerator:
         weights: Mapping[str, Any] | None = None,
     ) -> Any:
         """The same through the RTL, in Verilator. stalls: share of cycles in which each end holds back, at random.
-        weights: other ones, written through the AXI4-Lite port before the first frame (see `writes`).
+        weights: other ones, written through the AXI4-Lite port before the first frame (see `writes`); memories that
+        wake up with nothing are written in any case.
         """
         fed = self._fed(x, InputEnd.integers)
-        writes = None if weights is None else self.writes(weights)
-        return single(like(x, self._results(self._decoded(self._rtl_run(fed, stalls, seed, vcd, writes=writes)), raw)))
+        run = self._rtl_run(fed, stalls, seed, vcd, weights=weights or {})
+        return single(like(x, self._results(self._decoded(run), raw)))
 
     def verify(self, x: Any, stalls: float = 0.0, seed: int = 0) -> int:
         """Simulate the frames and compare every output integer with the integer graph's; how many there were.
@@ -101,13 +103,16 @@ class Accelerator:
         self.measured["verified"] = {"frames": len(fed[0]), "words": words, "stalls": stalls, "seed": seed}
         return words
 
-    def writes(self, weights: Mapping[str, Any]) -> Array:
+    def writes(self, weights: Mapping[str, Any] | None = None) -> Array:
         """What a host writes through the AXI4-Lite port to give layers other weights: (n, 2), uint32, an address and a
         value in each row, in order. The first write stops the design, the last lets it go; frames under way are lost.
-        For hardware of `lutra.compile(..., weights="written")`; see `with_weights`.
+        Without `weights`, the model's own of the layers in UltraRAM, which wakes up with nothing: until it is written
+        the design takes no frame. For hardware of `lutra.compile(..., weights="written")`; see `with_weights`.
         """
-        from lutra.plan.written import write_sequence
+        from lutra.plan.written import first_writes, write_sequence
 
+        if weights is None:
+            return first_writes(self.plan, self.netlist, {})
         return write_sequence(self.plan, self.netlist, weights)
 
     def with_weights(self, weights: Mapping[str, Any]) -> Accelerator:
@@ -252,9 +257,13 @@ class Accelerator:
 
     def _rtl_run(
         self, fed: tuple[Array, ...], stalls: float, seed: int, vcd: Path | None, start: int = 0,
-        writes: Array | None = None,
+        weights: Mapping[str, Any] = MappingProxyType({}),
     ) -> RtlRun:
-        """The RTL's run on integers for each input, from a cycle on. Its memory has what the plan reckons with."""
+        """The RTL's run on integers for each input, from a cycle on, after these weights and those of memories that
+        wake up with nothing were written. Its off-chip memory has what the plan reckons with.
+        """
+        from lutra.plan.written import first_writes
+
         if not len(fed[0]):
             raise LutraError("there are no frames to simulate", "input", "give an array with at least one frame")
         words = []
@@ -264,7 +273,7 @@ class Accelerator:
         arrivals = tuple(np.full(len(w), start) for w in words) if start else None
         memory = Memory(LATENCY, rate=bytes_a_cycle(self.plan.device, self.plan.clock_mhz), stalls=stalls)
         return self._model.run(tuple(words), stalls=stalls, seed=seed, arrivals=arrivals, vcd=vcd, memory=memory,
-                               writes=writes)
+                               writes=first_writes(self.plan, self.netlist, weights) if self.netlist.windows else None)
 
     @property
     def _filled(self) -> int:
@@ -294,4 +303,4 @@ def _compared(ours: Array, theirs: Array, output: str) -> int:
 
 
 def _counts(resources: Resources) -> dict[str, int]:
-    return {kind: int(getattr(resources, kind)) for kind in CELLS}
+    return {kind: int(getattr(resources, kind)) for kind in (*CELLS, "uram")}

@@ -19,12 +19,14 @@ BANK = 16384  # words of the deepest block memory; `lutra_rom` knows it too
 class Memory:
     """Words to be read by $readmemh: `words` (depth,) of Python integers, each `width` bits.
 
-    cut: bits of the slices, less than `width`, that `lutra_rom` reads from files of their own; 0: one file.
+    cut: bits of the slices, less than `width`, that `lutra_rom` reads from files of their own; 0: one file. blank: the
+    memory wakes up with nothing, and has these words when they were written.
     """
 
     words: tuple[int, ...]
     width: int
     cut: int = 0
+    blank: bool = False
 
     @property
     def whole(self) -> bool:
@@ -158,6 +160,11 @@ class Netlist:
         ordered = sorted(sizes, key=lambda name: -sizes[name])
         first = sizes[ordered[0]] if ordered else 0
         return dict(zip(ordered, accumulate((sizes[n] for n in ordered), initial=first), strict=False))
+
+    @cached_property
+    def blank(self) -> tuple[str, ...]:
+        """The instances whose memory wakes up with nothing, so that the design is stopped until it is written."""
+        return tuple(i.name for i in self.instances if i.block.written and i.block.memories[i.block.written].blank)
 
     @property
     def address_bits(self) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lutra.errors import LutraError
 from lutra.hw.axi import constants, declared, places, wired
-from lutra.hw.netlist import Block, End, Instance, Netlist, Stream
+from lutra.hw.netlist import Block, End, Instance, Memory, Netlist, Stream
 
 LIBRARY = Path(__file__).resolve().parents[1]  # modules lie beside their operators and in hw/rtl
 COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
@@ -36,13 +36,18 @@ def memory_files(instance: Instance) -> dict[str, str]:
     `<instance>_<param>_000.hex` and so on.
     """
     files: dict[str, str] = {}
-    for param, memory in instance.block.memories.items():
+    for param, memory in _initial(instance.block).items():
         name = _memory_name(instance, param)
         if memory.whole:
             files[name] = memory.text()
         else:
             files.update({f"{name}_{k:03d}.hex": text for k, text in enumerate(memory.parts())})
     return files
+
+
+def _initial(block: Block) -> dict[str, Memory]:
+    """The memories that wake up with their words."""
+    return {param: memory for param, memory in block.memories.items() if not memory.blank}
 
 
 def _memory_name(instance: Instance, param: str) -> str:
@@ -179,7 +184,8 @@ def _control(netlist: Netlist) -> str:
   wire [31:0] bus_value;
   wire reset = rst || stop;
   lutra_control #(
-    .ADDRESS({netlist.address_bits}), .FROM({min(netlist.windows.values())}), .TO({netlist.last_address + 1})
+    .ADDRESS({netlist.address_bits}), .FROM({min(netlist.windows.values())}), .TO({netlist.last_address + 1}),
+    .WAITS({int(bool(netlist.blank))})
   ) control (
     .clk(clk), .rst(rst), {names},
     .stop(stop), .write(bus_write), .address(bus_address), .value(bus_value)
@@ -245,7 +251,7 @@ def _tlast(port: str, words: int, reset: str) -> str:
 def _instance(netlist: Netlist, instance: Instance, reads: str | None) -> str:
     block = instance.block
     own = {"BASE": netlist.windows[instance.name], "ADDRESS": netlist.address_bits} if block.written else {}
-    files = {p: _memory_name(instance, p) for p in block.memories}
+    files = {p: _memory_name(instance, p) for p in _initial(block)}
     values = [f"    .{k}({_value(v)})" for k, v in {**block.params, **own, **files}.items()]
     params = " #(\n" + ",\n".join(values) + "\n  )" if values else ""
     lines = [f"    .clk(clk), .rst({_reset(netlist)})"]

@@ -16,8 +16,9 @@ from lutra.ops.events import events
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
-WRITTEN, OFFCHIP = "written", "offchip"
-STREAMED = (WRITTEN, OFFCHIP)  # where constants that come as a stream are: a memory written at run time, off the chip
+WRITTEN, ULTRA, OFFCHIP = "written", "ultra", "offchip"
+STREAMED = (WRITTEN, ULTRA, OFFCHIP)  # where constants that come as a stream are: in memories written at run time, of
+# LUTs or block RAM or of UltraRAM, or off the chip
 FAMILIES = ("xc7", "xcup", "ecp5")  # what synthesis and cost models distinguish
 
 
@@ -38,15 +39,17 @@ class Fold:
 
 @dataclass(frozen=True)
 class Cost:
-    """Resources of a unit: LUTs (of the family's own size), flip-flops, block memories, multipliers."""
+    """Resources of a unit: LUTs (of the family's own size), flip-flops, block memories, multipliers, UltraRAM."""
 
     lut: float = 0.0
     ff: float = 0.0
     bram: float = 0.0  # RAMB18 on Xilinx, DP16KD on ECP5
     dsp: float = 0.0
+    uram: float = 0.0  # URAM288
 
     def __add__(self, other: Cost) -> Cost:
-        return Cost(self.lut + other.lut, self.ff + other.ff, self.bram + other.bram, self.dsp + other.dsp)
+        return Cost(self.lut + other.lut, self.ff + other.ff, self.bram + other.bram, self.dsp + other.dsp,
+                    self.uram + other.uram)
 
 
 @dataclass(frozen=True)
@@ -100,9 +103,9 @@ class Unit(Hardware):
         """What gives this unit its constants as a stream, which is the last that it reads; None: they are inside."""
         return None
 
-    def streams(self, fold: Fold) -> bool:
-        """Whether it can have its constants as a stream (`Fold.ram` in STREAMED) under a fold."""
-        return False
+    def places(self, fold: Fold) -> tuple[str, ...]:
+        """Where constants that come as a stream (`Fold.ram` in STREAMED) may be under a fold; none: they do not."""
+        return ()
 
     def traffic(self, fold: Fold, x: Tensor) -> float:
         """Bytes a frame that it reads of off-chip memory."""

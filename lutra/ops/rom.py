@@ -13,6 +13,9 @@ WORTH = {"xc7": 64, "xcup": 64, "ecp5": 128}  # LUTs for which synthesis takes a
 RAMB18 = ((1, 16384), (2, 8192), (4, 4096), (9, 2048), (18, 1024), (36, 512))  # width, words; Xilinx UG473
 SHALLOW = RAMB18[-1][1]  # what blocks of any shape hold in one
 WASTE = 1.25  # a clock half as fast again is worth a quarter more block memories
+# Xilinx UG573 has 72 bits, or 144 without the second port; synthesis makes narrower ones of the bytes of a word.
+URAM288 = ((9, 32768), (18, 16384), (36, 8192), (72, 4096), (144, 2048))
+ULTRA_WORDS = 4096
 DP16KD = ((1, 16384), (2, 8192), (4, 4096), (9, 2048), (18, 1024), (36, 512))  # Lattice FPGA-TN-02204
 
 
@@ -21,7 +24,7 @@ def in_block(fold: Fold, depth: int, width: int) -> bool:
     match fold.ram:
         case "block":
             return depth > 1
-        case "lut" | "offchip":
+        case "lut" | "offchip" | "ultra":
             return False
         case "auto" | "written":
             return depth > LUT_WORDS and depth * width >= LUT_BITS
@@ -32,6 +35,13 @@ def blocks(depth: int, width: int, family: str) -> int:
     """Block memories (RAMB18 or DP16KD) of a memory with one reading port: the fewest over their shapes."""
     shapes = DP16KD if family == "ecp5" else RAMB18
     return min(ceil(width / w) * ceil(depth / d) for w, d in shapes)
+
+
+def ultra_blocks(depth: int, width: int) -> tuple[int, int]:
+    """UltraRAM blocks of a memory that is read and written at one address, the fewest over their shapes, and of how
+    many words one is chosen when it is read.
+    """
+    return min((ceil(width / w) * ceil(depth / d), ceil(depth / min(d, ULTRA_WORDS))) for w, d in URAM288)
 
 
 def columns(depth: int, width: int) -> float:

@@ -8,14 +8,15 @@ from functools import cached_property
 import numpy as np
 
 from lutra.ir import Array, Graph, Input, Node, Tensor
-from lutra.ops.base import Cost, Fold, Unit
+from lutra.ops.base import ULTRA, WRITTEN, Cost, Fold, Unit
 from lutra.ops.fork.op import Fork
 from lutra.ops.width.op import Width
+from lutra.plan.devices import Device
 from lutra.plan.lanes import Structure, structure
 from lutra.plan.names import Sink, pipeline, sinks
 from lutra.plan.stages import Stage, folds_of, placed
 
-RESOURCES = ("lut", "ff", "bram", "dsp")
+RESOURCES = ("lut", "ff", "bram", "dsp", "uram")
 RAMS = ("auto", "lut", "block")  # lanes and cycles do not depend on it; "auto" stays where the others are no better
 
 
@@ -80,14 +81,21 @@ class Network:
         return every[every >= max(int(t.min()) for t in tables)]
 
     @cached_property
+    def spent(self) -> Array:
+        """Which resources any choice needs."""
+        tables = [x.costs for x in self.layers] + [x.costs for x in self.joints]
+        most: Array = np.max([t.reshape(-1, len(RESOURCES)).max(axis=0) for t in tables], axis=0)
+        return most > 0
+
+    @cached_property
     def structure(self) -> Structure:
         """What ties the choices together, for the solver."""
         return structure(self.layers, self.joints)
 
 
-def network(graph: Graph, family: str, weights: str = "auto") -> Network:
-    """All choices for a graph on a family. weights: the place of STREAMED for all weights that can be there; "auto":
-    the cheapest in the units.
+def network(graph: Graph, family: str, weights: tuple[str, ...] = ()) -> Network:
+    """All choices for a graph on a family. weights: places of STREAMED, the cheapest of which is for all weights that
+    can be there (see `stream_places`); none: the cheapest in the units.
     """
     units, readers = set(pipeline(graph)), sinks(graph)
     known = {n: layer(n, family, len(readers[n]), weights) for n in units}
@@ -103,13 +111,20 @@ def network(graph: Graph, family: str, weights: str = "auto") -> Network:
     return Network(nodes, tuple(known[n] for n in nodes), joints)
 
 
-def layer(node: Node, family: str, users: int = 1, weights: str = "auto") -> Layer:
+def stream_places(device: Device, weights: str) -> tuple[str, ...]:
+    """What of STREAMED the option `weights` leaves to choose from on a device."""
+    if weights == WRITTEN and device.uram:
+        return WRITTEN, ULTRA
+    return () if weights == "auto" else (weights,)
+
+
+def layer(node: Node, family: str, users: int = 1, weights: tuple[str, ...] = ()) -> Layer:
     """The folds of a unit or join with every place for its memories, and the fork to its users; those that another one
     with the same lanes beats or equals in everything are left out.
     """
-    folds = [f for f in folds_of(node) if _streams(node, f)] if weights != "auto" else []
-    rams = (weights,) if folds else RAMS
-    stages = [placed("", node, replace(f, ram=ram)) for f in folds or folds_of(node) for ram in rams]
+    streamed = [f for f in folds_of(node) if _streams(node, f, weights)] if weights else []
+    rams = weights if streamed else RAMS
+    stages = [placed("", node, replace(f, ram=ram)) for f in streamed or folds_of(node) for ram in rams]
     lanes = np.array([(*s.lanes[0], s.lanes[1]) for s in stages[:: len(rams)]]).repeat(len(rams), 0)
     cycles = np.array([s.cycles for s in stages[:: len(rams)]]).repeat(len(rams))
     costs = np.array([vector(s.cost(family)) for s in stages])
@@ -121,8 +136,8 @@ def layer(node: Node, family: str, users: int = 1, weights: str = "auto") -> Lay
     return _undominated(Layer(tuple(s.fold for s in stages), lanes, cycles, costs))
 
 
-def _streams(node: Node, fold: Fold) -> bool:
-    return isinstance(node.op, Unit) and node.op.streams(fold)
+def _streams(node: Node, fold: Fold, weights: tuple[str, ...]) -> bool:
+    return isinstance(node.op, Unit) and not set(weights).isdisjoint(node.op.places(fold))
 
 
 def _forked_input(node: Node, readers: dict[Node, tuple[Sink, ...]]) -> bool:

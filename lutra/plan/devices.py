@@ -41,7 +41,7 @@ class Device:
     @property
     def capacity(self) -> Cost:
         """Everything that a plan spends."""
-        return Cost(self.lut, self.ff, self.bram, self.dsp)
+        return Cost(self.lut, self.ff, self.bram, self.dsp, self.uram)
 
 
 @cache

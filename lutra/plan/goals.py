@@ -8,7 +8,7 @@ import numpy as np
 
 from lutra.errors import LutraError
 from lutra.ir import Array, Graph
-from lutra.plan.candidates import RESOURCES, network, vector
+from lutra.plan.candidates import RESOURCES, network, stream_places, vector
 from lutra.plan.devices import Device
 from lutra.plan.fitting import Fitting, fastest_within
 from lutra.plan.memory import shortage
@@ -28,11 +28,11 @@ def for_fps(graph: Graph, device: Device, clock_mhz: float, fps: float, weights:
     Cheapest by the sum of the shares of LUTs, memories and multipliers (flip-flops a tenth), converters priced, FIFOs
     not: their depths depend on the whole. Exact where it fits; see `solve.within` for where a resource runs short, and
     `Fitting` for where FIFOs push it over. LutraError where no fold is that fast, or none that fast fits: it names the
-    greatest frame rate that does; or off-chip memory is too slow. weights: see `candidates.network`.
+    greatest frame rate that does; or off-chip memory is too slow. weights: see `stream_places`.
     """
     if not 0 < fps < float("inf"):
         raise LutraError(f"a rate of {fps} frames a second", hint="give a positive number")
-    choices = network(graph, device.family, weights)
+    choices = network(graph, device.family, stream_places(device, weights))
     fitting = Fitting(graph, device, clock_mhz, choices, prices(device), _capacity(device))
     interval = int(clock_mhz * 1e6 / fps * (1 + 1e-12))  # a rate that was computed from a whole interval gives it back
     best = cheapest(fitting.choices, interval, fitting.price)
@@ -51,12 +51,12 @@ def for_budget(
 ) -> Plan:
     """The plan with the greatest frame rate within a budget, and the cheapest one at that rate.
 
-    budget: a share of each of the device's resources, or shares by "lut", "ff", "bram", "dsp" (1 for one that is not
-    named). The greatest rate is found by bisection over all intervals that exist, as what fits at one fits at every
-    longer one; where FIFOs push the plan over, see `Fitting`. LutraError where nothing fits.
+    budget: a share of each of the device's resources, or shares by "lut", "ff", "bram", "dsp", "uram" (1 for one that
+    is not named). The greatest rate is found by bisection over all intervals that exist, as what fits at one fits at
+    every longer one; where FIFOs push the plan over, see `Fitting`. LutraError where nothing fits.
     """
     share = _shares(budget)
-    choices = network(graph, device.family, weights)
+    choices = network(graph, device.family, stream_places(device, weights))
     fitting = Fitting(graph, device, clock_mhz, choices, prices(device), _capacity(device) * share)
     plan, found = fitting.plan(fitting.fastest)
     if plan is not None:

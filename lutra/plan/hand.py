@@ -12,8 +12,8 @@ from typing import Any
 
 from lutra.errors import LutraError
 from lutra.ir import Graph, Node
-from lutra.ops.base import OFFCHIP, WRITTEN, Fold, Unit
-from lutra.plan.candidates import RAMS, layer
+from lutra.ops.base import ULTRA, WRITTEN, Fold, Unit
+from lutra.plan.candidates import RAMS, layer, stream_places
 from lutra.plan.devices import Device
 from lutra.plan.fitting import planned
 from lutra.plan.goals import prices
@@ -29,15 +29,15 @@ def by_hand(
     """The plan with these folds.
 
     spec: for each layer, by its name ("matmul0") or its place in the pipeline ("0"), some of pe, simd, ram ("auto",
-    "lut", "block", and for a matrix "offchip") and mul ("auto", "lut", "dsp", "dsp2", "adders"); or the path of a .toml
-    or .json file with that. What a layer leaves out is 1 and "auto", and for a matrix's ram what `weights` says. A
-    layer that is not named gets its cheapest fold that is no slower than the slowest named one, so that it does not
-    bound the rate (its fastest fold where none is).
+    "lut", "block", and for a matrix "offchip"; where its weights are written, "written" or "ultra") and mul ("auto",
+    "lut", "dsp", "dsp2", "adders"); or the path of a .toml or .json file with that. What a layer leaves out is 1 and
+    "auto", and for a matrix's ram what `weights` says. A layer that is not named gets its cheapest fold that is no
+    slower than the slowest named one, so that it does not bound the rate (its fastest fold where none is).
     LutraError for a layer that does not exist, a key that is not one of these, and a fold that is not legal.
     """
     given = _read(spec) if isinstance(spec, str | PathLike) else spec
     names = layer_names(graph)
-    folds = dict(_fold(graph, names, str(name), fields, weights) for name, fields in given.items())
+    folds = dict(_fold(graph, names, str(name), fields, device, weights) for name, fields in given.items())
     slowest = max((placed("", n, f).cycles for n, f in folds.items()), default=0)
     for node in pipeline(graph):
         if node not in folds:
@@ -69,7 +69,9 @@ def _toml(text: str) -> Mapping[str, Any]:
     return tomllib.loads(text)
 
 
-def _fold(graph: Graph, names: Mapping[Node, str], name: str, fields: Any, weights: str) -> tuple[Node, Fold]:
+def _fold(
+    graph: Graph, names: Mapping[Node, str], name: str, fields: Any, device: Device, weights: str
+) -> tuple[Node, Fold]:
     node = _find(graph, names, name)
     where = f"folding of {names[node]}" + (f" ({node.loc})" if node.loc else "")
     if not isinstance(fields, Mapping) or not set(fields) <= {"pe", "simd", "ram", "mul"}:
@@ -78,10 +80,10 @@ def _fold(graph: Graph, names: Mapping[Node, str], name: str, fields: Any, weigh
         if not isinstance(fields.get(key, 1), int) or isinstance(fields.get(key), bool):
             raise LutraError(f"{key}={fields[key]!r} is not an integer", where)
     fold = Fold(**fields)
-    streams = isinstance(node.op, Unit) and node.op.streams(fold)
-    if streams and "ram" not in fields:
+    places = node.op.places(fold) if isinstance(node.op, Unit) else ()
+    if weights in places and "ram" not in fields:
         fold = replace(fold, ram=weights)
-    rams = (WRITTEN,) if streams and weights == WRITTEN else (*RAMS, OFFCHIP) if streams else RAMS
+    rams = tuple(p for p in places if p != ULTRA or device.uram) if WRITTEN in places else (*RAMS, *places)
     if fold.ram not in rams:
         raise LutraError(f"ram={fold.ram!r}", where, f"one of {', '.join(rams)}")
     try:
@@ -106,6 +108,6 @@ def _find(graph: Graph, names: Mapping[Node, str], name: str) -> Node:
 
 
 def _cheapest(node: Node, cycles: int, device: Device, weights: str) -> Fold:
-    choices = layer(node, device.family, weights=weights)
+    choices = layer(node, device.family, weights=stream_places(device, weights))
     allowed = [i for i, c in enumerate(choices.cycles) if c <= max(cycles, int(choices.cycles.min()))]
     return choices.folds[min(allowed, key=lambda i: float(prices(device) @ choices.costs[i]))]

@@ -18,7 +18,7 @@ from lutra.plan.pipeline import Pipeline, connect
 from lutra.plan.schedule import latency
 from lutra.plan.stages import Stage
 
-RESOURCES = ("lut", "ff", "bram", "dsp")
+RESOURCES = ("lut", "ff", "bram", "dsp", "uram")
 
 
 @dataclass(frozen=True, eq=False)

@@ -55,7 +55,7 @@ def within(net: Network, interval: int, prices: Array, limits: Array) -> Choice 
     if (limits < 0).any():
         return None
     scale = 1 / np.maximum(limits, 1e-9)
-    if any(_least(net, interval, row) * s > 1 + 1e-9 for row, s in zip(np.eye(len(limits)), scale, strict=True)):
+    if any(_least(net, interval, row) * (row @ scale) > 1 + 1e-9 for row in np.eye(len(limits))[net.spent]):
         return None
     last = None
     for share in SHARES:
@@ -77,7 +77,7 @@ def _raised(
     all, which does not fit.
     """
     scale = 1 / np.maximum(limits * share, 1e-9)
-    duals = best_duals = np.full(len(limits), 1 / len(limits))
+    duals = best_duals = net.spent / max(int(net.spent.sum()), 1)
     best_bound = float("-inf")
     seen: dict[tuple[int, ...], Choice] = {}
     for k in range(ROUNDS):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lutra.errors import LutraError
-from lutra.hw.netlist import Memory, Netlist, parts
+from lutra.hw.netlist import Instance, Memory, Netlist, parts
 from lutra.ir import Array, Constant, Graph, Node
 from lutra.ops.matmul.op import MatMul
 from lutra.plan.names import layer_names
@@ -23,14 +23,25 @@ def write_sequence(plan: Plan, design: Netlist, weights: Mapping[str, Any]) -> A
     """Addresses and values (n, 2), uint32, that give a design of this plan other weights; see `reweighted`."""
     other = reweighted(plan, weights)
     found = [STOP]
-    stages = {s.name: s for s in other.stages}
-    instances = [i for i in design.instances if not i.of]
-    feeders = {i.of: i.name for i in design.instances if i.of}
-    for stage, instance in zip(plan.stages, instances, strict=True):
+    for stage, instance in written_memories(other, design):
         if stage.name in weights:
-            memory = _memory(stages[stage.name])
-            found += writes(memory, design.windows[feeders[instance.name]])
+            found += writes(_memory(stage), design.windows[instance.name])
     return np.array([*found, GO], np.uint32)
+
+
+def first_writes(plan: Plan, design: Netlist, weights: Mapping[str, Any]) -> Array:
+    """The same, and the model's own weights in memories that wake up with nothing."""
+    ops = {s.name: s.unit for s, i in written_memories(plan, design) if i.name in design.blank}
+    own = {name: op.weights.array for name, op in ops.items() if isinstance(op, MatMul)}
+    return write_sequence(plan, design, {**own, **weights})
+
+
+def written_memories(plan: Plan, design: Netlist) -> tuple[tuple[Stage, Instance], ...]:
+    """The stages whose weights can be written, with the memories that hold them."""
+    instances = [i for i in design.instances if not i.of]
+    feeders = {i.of: i for i in design.instances if i.block.written}
+    pairs = zip(plan.stages, instances, strict=True)
+    return tuple((stage, feeders[i.name]) for stage, i in pairs if i.name in feeders)
 
 
 def writes(memory: Memory, base: int) -> list[tuple[int, int]]:

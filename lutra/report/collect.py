@@ -66,7 +66,7 @@ def _capacity(chip: Chip) -> Resources:
 
 
 def _resources(cost: Cost) -> Resources:
-    return Resources(cost.lut, cost.ff, cost.bram, None, cost.dsp)
+    return Resources(cost.lut, cost.ff, cost.bram, cost.uram, cost.dsp)
 
 
 def _throughput(plan: Plan, target: str, measured: tuple[int, int] | None) -> Throughput:

@@ -1,10 +1,11 @@
 // An AXI4-Lite slave through which a design is stopped, memories are written, and it is let go. Address 0: 1 stops, 0 lets
-// go; it reads as written. Addresses FROM to TO - 1 are the memories', which take writes of whole words of 32 bits
-// while the design is stopped. All else answers SLVERR and changes nothing.
+// go; it reads as written, after reset as WAITS. Addresses FROM to TO - 1 are the memories', which take writes of whole
+// words of 32 bits while the design is stopped. All else answers SLVERR and changes nothing.
 module lutra_control #(
     parameter int ADDRESS = 8,  // bits of an address
     parameter int FROM = 4,
-    parameter int TO = 8
+    parameter int TO = 8,
+    parameter int WAITS = 0  // stopped after reset: some memory wakes up with nothing
 ) (
     input  logic               clk,
     input  logic               rst,
@@ -56,7 +57,7 @@ module lutra_control #(
             value_there   <= 1'b0;
             s_axi_bvalid  <= 1'b0;
             s_axi_rvalid  <= 1'b0;
-            stop          <= 1'b0;
+            stop          <= WAITS != 0;
         end else begin
             address_there <= address_there ? !turn : s_axi_awvalid;
             value_there   <= value_there ? !turn : s_axi_wvalid;

@@ -1,10 +1,11 @@
 // The words of a memory as an endless stream, in order, from its first one on after reset: one a cycle. The memory can be
 // written while `rst` is high, in parts of 32 bits: address BASE + 4 * (2**PW * word + part), PW = clog2 of the parts of
-// a word, which is stored when its last part comes. It wakes up with what FILE holds.
+// a word, which is stored when its last part comes. It wakes up with what WORDS holds; in UltraRAM, which can hold
+// nothing then, with anything.
 module lutra_weights #(
     parameter int WIDTH = 1,
     parameter int DEPTH = 1,
-    parameter int BLOCK = 0,  // block RAM, not LUT RAM
+    parameter int PLACE = 0,  // 0: LUT RAM, 1: block RAM, 2: UltraRAM
     parameter int BASE = 0,  // a multiple of the window's size
     parameter int ADDRESS = 8,  // bits of an address; above those of the window
     parameter WORDS = ""
@@ -50,13 +51,21 @@ module lutra_weights #(
     logic unused_bits;
     assign unused_bits = &{1'b0, parts};
     generate
-        if (BLOCK != 0) begin : g_block
+        if (PLACE == 1) begin : g_block
             (* ram_style = "block", no_rw_check *) logic [WIDTH-1:0] words[DEPTH];
             initial $readmemh(WORDS, words);
             always_ff @(posedge clk) begin
                 if (store) words[row] <= parts[WIDTH-1:0];
                 if (en) out_data <= words[index];
             end
+        end else if (PLACE == 2) begin : g_ultra
+            // One address, as nothing is read while words are written: a block of two ports is twice as wide with one.
+            (* ram_style = "ultra", no_rw_check *) logic [WIDTH-1:0] words[DEPTH];
+            logic [AW-1:0] at;
+            assign at = store ? row : index;
+            always_ff @(posedge clk)
+                if (store) words[at] <= parts[WIDTH-1:0];
+                else if (en) out_data <= words[at];
         end else begin : g_lut
             (* ram_style = "distributed", no_rw_check *) logic [WIDTH-1:0] words[DEPTH];
             initial $readmemh(WORDS, words);

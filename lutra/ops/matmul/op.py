@@ -20,7 +20,7 @@ from lutra.hw.netlist import Block, Memory, Param, pack
 from lutra.hw.pipelined import Pipelined
 from lutra.hw.unrolled import module
 from lutra.ir import Array, Constant, Node, Range, Tensor
-from lutra.ops.base import OFFCHIP, STREAMED, WRITTEN, Cost, Fold, Loop, Unit, check_fold, divisors
+from lutra.ops.base import OFFCHIP, STREAMED, ULTRA, WRITTEN, Cost, Fold, Loop, Unit, check_fold, divisors
 from lutra.ops.cost import estimate
 from lutra.ops.fetch.op import Fetch
 from lutra.ops.matmul.adders import found as solver_found
@@ -187,9 +187,11 @@ class MatMul(Unit):
         nf, sf = self.folded(fold, x)
         return nf * sf * x.pixels * self._each(fold, x)
 
-    def streams(self, fold: Fold) -> bool:
-        """All but a graph of adders, whose weights are its wires."""
-        return fold.mul != "adders"
+    def places(self, fold: Fold) -> tuple[str, ...]:
+        """All but a graph of adders, whose weights are its wires: off the chip, or where they may be written."""
+        if fold.mul == "adders":
+            return ()
+        return (OFFCHIP,) if self.span is None else (WRITTEN, ULTRA)
 
     def traffic(self, fold: Fold, x: Tensor) -> float:
         """The matrix as it lies in memory, for each pixel."""
@@ -229,7 +231,11 @@ class MatMul(Unit):
         """The memory of weights that are streamed."""
         if fetch := self._fetch(fold, x):
             return fetch.block(self.memory(fold, x).words)
-        return written(self.memory(fold, x), self._in_block(fold, x)) if fold.ram == WRITTEN else None
+        return written(self.memory(fold, x), self._place(fold, x)) if fold.ram in (WRITTEN, ULTRA) else None
+
+    def _place(self, fold: Fold, x: Tensor) -> str:
+        """What a memory that is written is made of."""
+        return ULTRA if fold.ram == ULTRA else "block" if self._in_block(fold, x) else "lut"
 
     def _in_block(self, fold: Fold, x: Tensor) -> bool:
         nf, sf = self.folded(fold, x)
@@ -244,7 +250,7 @@ class MatMul(Unit):
         words = self._stored(codes.transpose(0, 2, 1, 3)).reshape(nf * sf, fold.pe * fold.simd)
         width = words.shape[1] * self.coding.bits
         cut = slice_bits(nf * sf, width) if fold.ram not in STREAMED and self._in_block(fold, x) else 0
-        return Memory(pack(words, self.coding.bits), width, cut)
+        return Memory(pack(words, self.coding.bits), width, cut, blank=fold.ram == ULTRA)
 
     def _unrolled(self, x: Tensor) -> Block:
         (rows, columns), (name, text) = self.weights.shape, module(unrolled(self, x))
@@ -306,10 +312,10 @@ class MatMul(Unit):
         own = estimate(family, KINDS[self.form(fold, x)], self.features(fold, x, family))
         if fetch := self._fetch(fold, x):
             return own + fetch.cost(family)
-        if fold.ram != WRITTEN:
+        if fold.ram not in (WRITTEN, ULTRA):
             return own
         nf, sf = self.folded(fold, x)
-        return own + written_cost(nf * sf, fold.pe * fold.simd * self.coding.bits, self._in_block(fold, x), family)
+        return own + written_cost(nf * sf, fold.pe * fold.simd * self.coding.bits, self._place(fold, x), family)
 
     @classmethod
     def samples(cls) -> SearchStrategy[Node]:
