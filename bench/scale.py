@@ -32,13 +32,14 @@ from shared import Board
 
 T = TypeVar("T")
 CLOCK_MHZ = 200.0
+WRITTEN, OFFCHIP = "written", "offchip"
 PLAN, STREAMS = "plan", "of which stream depths"
 
 
 @dataclass(frozen=True)
 class Case:
     """A network, its bits, the frames a second to plan for and the device; bars in seconds and megabytes. refused: a
-    part of the sentence that says what is short, where it does not fit.
+    part of the sentence that says what is short, where it does not fit. weights: where they live.
     """
 
     name: str
@@ -48,11 +49,13 @@ class Case:
     megabytes: float | None = None
     device: str = "xcu280"
     refused: str = ""
+    weights: str = "auto"
 
     @property
     def title(self) -> str:
-        """The network and its bits."""
-        return f"{self.name} w{self.bits[0]}a{self.bits[1]}"
+        """The network and its bits, and where its weights live."""
+        place = f" {self.weights}" if self.weights != "auto" else ""
+        return f"{self.name} w{self.bits[0]}a{self.bits[1]}{place}"
 
 
 CASES = (
@@ -62,7 +65,10 @@ CASES = (
     Case("resnet50", (1, 2), 100, 120, 6000, "xcu250"),
     Case("resnet50", (2, 2), 100, 120, 6000, "xcu250"),
     Case("resnet50", (4, 4), 100, 120, 6000),
+    Case("resnet50", (4, 4), 100, 120, 6000, weights=WRITTEN),
     Case("resnet50", (8, 8), 100, 120, 6000, refused="BRAM"),
+    Case("resnet50", (8, 8), 100, 120, 6000, weights=WRITTEN),
+    Case("resnet50", (8, 8), 50, 120, 6000, weights=OFFCHIP),
     Case("unet", (4, 4), 50),
     Case("vgg10_1d", (4, 4), 10_000),
 )
@@ -89,7 +95,7 @@ class Watch:
             self.rows.append((name, time.perf_counter() - begin, time.process_time() - used, megabytes()))
 
 
-def phases(model: Path, fps: float, name: str, folder: Path) -> dict[str, Any]:
+def phases(model: Path, fps: float, name: str, weights: str, folder: Path) -> dict[str, Any]:
     """Every phase of a build, and how much RTL there is (megabytes, units)."""
     phase = Watch()
     build = phase("import", lambda: import_module("lutra.build"))  # part of what a user waits for
@@ -99,17 +105,20 @@ def phases(model: Path, fps: float, name: str, folder: Path) -> dict[str, Any]:
     from lutra.plan import fitting
     from lutra.plan.assemble import assemble
     from lutra.plan.devices import device
+    from lutra.plan.written import writable
 
     depths = fitting.stream_depths
     fitting.stream_depths = lambda *given: phase(STREAMS, lambda: depths(*given))
     target = device(name)
     loaded = phase("read", lambda: load(model))
-    lowered = phase("lower", lambda: build.lower(loaded.graph, {}, target.family))
+    graph = phase("lower", lambda: build.lower(loaded.graph, {}, target.family)).graph
+    if weights == WRITTEN:
+        graph = phase("make weights writable", lambda: writable(graph))
     try:
-        plan = phase(PLAN, lambda: build.plan_for(lowered.graph, target, CLOCK_MHZ, fps))
+        plan = phase(PLAN, lambda: build.plan_for(graph, target, CLOCK_MHZ, fps, weights=weights))
     except LutraError as e:
         return {"rows": phase.rows, "refused": str(e)}
-    netlist = phase("assemble", lambda: assemble(lowered.graph, plan.folds, plan.depths))
+    netlist = phase("assemble", lambda: assemble(graph, plan.folds, plan.depths))
 
     def write() -> int:
         files = sources(netlist)
@@ -121,11 +130,11 @@ def phases(model: Path, fps: float, name: str, folder: Path) -> dict[str, Any]:
     return {"rows": phase.rows, "rtl": size / 1e6, "units": len(netlist.instances), "fps": plan.fps}
 
 
-def child(model: Path, fps: float, name: str, profile: int) -> None:
+def child(model: Path, fps: float, name: str, weights: str, profile: int) -> None:
     """One build in this process: its figures as JSON on stdout, the profile on stderr."""
     profiler = cProfile.Profile() if profile else None
     with tempfile.TemporaryDirectory() as folder:
-        work = partial(phases, model, fps, name, Path(folder))
+        work = partial(phases, model, fps, name, weights, Path(folder))
         found = profiler.runcall(work) if profiler else work()
     if profiler:
         pstats.Stats(profiler, stream=sys.stderr).sort_stats("tottime").print_stats(profile)
@@ -138,7 +147,8 @@ def measure(case: Case, folder: Path, profile: int, board: Board) -> None:
 
     model = folder / "model.onnx"
     model.write_bytes(build(case.name, case.bits).SerializeToString())
-    command = [sys.executable, __file__, "--child", str(model), str(case.fps), case.device, "--profile", str(profile)]
+    command = [sys.executable, __file__, "--child", str(model), str(case.fps), case.device, case.weights,
+               "--profile", str(profile)]
     threads = {"OPENBLAS_NUM_THREADS": "2", "OMP_NUM_THREADS": "2"}
     run = subprocess.run(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **threads})
     if run.returncode:
@@ -167,10 +177,10 @@ def main() -> None:
     made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("--only", default="", help="part of a title, such as resnet50 or w8a8")
     made.add_argument("--profile", type=int, default=0, metavar="N", help="print the N hottest functions")
-    made.add_argument("--child", nargs=3, metavar=("MODEL", "FPS", "DEVICE"), help=argparse.SUPPRESS)
+    made.add_argument("--child", nargs=4, metavar=("MODEL", "FPS", "DEVICE", "WEIGHTS"), help=argparse.SUPPRESS)
     args = made.parse_args()
     if args.child:
-        child(Path(args.child[0]), float(args.child[1]), args.child[2], args.profile)
+        child(Path(args.child[0]), float(args.child[1]), *args.child[2:], args.profile)
         return
     board = Board()
     with tempfile.TemporaryDirectory() as folder:

@@ -205,6 +205,16 @@ class Accelerator:
         return [{"layer": served[p.instance], "port": p.port, "offset": p.offset, "bytes": p.size, "beat_bits": p.bits}
                 for p in places(self.netlist)]
 
+    def address_map(self) -> list[dict[str, Any]]:
+        """Where weights that can be written lie behind the AXI4-Lite port, `addresses.json` of a build folder: of each
+        layer the byte `address` of its window and `bytes` of that, `words` of `word_bits`, each `word_bytes` after the
+        one before it in parts of 32 bits, the low one first; `in` which memory, `blank` where that wakes up with
+        nothing. Address 0 is the control register: 1 stops the design, 0 lets it go.
+        """
+        from lutra.plan.written import address_map
+
+        return address_map(self.plan, self.netlist)
+
     def summary(self) -> Facts:
         """Every figure that the report shows; `.data()` is its JSON form."""
         from lutra.summary import summarise

@@ -56,6 +56,10 @@ def _fill(acc: Accelerator, draft: Path) -> None:
     if places := acc.memory_map():
         (draft / "weights.bin").write_bytes(image(acc.netlist))
         _write_json(draft / "weights.json", places)
+    if addresses := acc.address_map():
+        _write_json(draft / "addresses.json", addresses)
+    if acc.netlist.blank:
+        (draft / "writes.bin").write_bytes(acc.writes().astype("<u4").tobytes())
     placed = acc.measured.get("placed")
     if placed:
         shutil.copyfile(placed["bitstream"], draft / "design.bit")

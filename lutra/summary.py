@@ -8,7 +8,7 @@ from lutra import __version__
 from lutra.ops.base import Cost
 from lutra.plan.devices import device
 from lutra.report.collect import collect, use
-from lutra.report.model import Check, Facts, Host, Model, Timing, Use
+from lutra.report.model import Check, Facts, Host, Model, Timing, Use, Window
 from lutra.rules.integers import Proof
 
 if TYPE_CHECKING:
@@ -31,7 +31,13 @@ def summarise(acc: Accelerator) -> Facts:
         timing=_timing(acc),
         measured=(cycles["interval"], cycles["latency"]) if cycles else None,
         tools=_tools(acc),
+        windows=_windows(acc),
     )
+
+
+def _windows(acc: Accelerator) -> list[Window]:
+    return [Window(w["layer"], w["address"], w["bytes"], w["words"], w["word_bits"], w["in"], w["blank"])
+            for w in acc.address_map()]
 
 
 def _uses(acc: Accelerator) -> list[Use]:

@@ -12,6 +12,7 @@ from lutra.errors import LutraError
 from lutra.hw.netlist import Instance, Memory, Netlist, parts
 from lutra.ir import Array, Constant, Graph, Node
 from lutra.ops.matmul.op import MatMul
+from lutra.ops.weights import PLACES
 from lutra.plan.names import layer_names
 from lutra.plan.plan import Plan
 from lutra.plan.stages import Stage
@@ -36,6 +37,21 @@ def first_writes(plan: Plan, design: Netlist, weights: Mapping[str, Any]) -> Arr
     return write_sequence(plan, design, {**own, **weights})
 
 
+def address_map(plan: Plan, design: Netlist) -> list[dict[str, Any]]:
+    """Where a host finds each layer's weights: byte address of its window and bytes of that, words and bits of one,
+    bytes from one word to the next, and whether the memory wakes up with nothing.
+    """
+    found = []
+    for stage, instance in written_memories(plan, design):
+        memory = _memory(stage)
+        found.append({
+            "layer": stage.name, "address": design.windows[instance.name], "bytes": instance.block.window,
+            "words": len(memory.words), "word_bits": memory.width, "word_bytes": _step(memory),
+            "in": PLACES[int(instance.block.params["PLACE"])], "blank": memory.blank,
+        })
+    return found
+
+
 def written_memories(plan: Plan, design: Netlist) -> tuple[tuple[Stage, Instance], ...]:
     """The stages whose weights can be written, with the memories that hold them."""
     instances = [i for i in design.instances if not i.of]
@@ -46,10 +62,14 @@ def written_memories(plan: Plan, design: Netlist) -> tuple[tuple[Stage, Instance
 
 def writes(memory: Memory, base: int) -> list[tuple[int, int]]:
     """Addresses and values that fill a memory whose window begins at `base`: each word's parts, the low one first."""
-    pieces = parts(memory.width)
-    step = 4 << (pieces - 1).bit_length()
+    pieces, step = parts(memory.width), _step(memory)
     return [(base + step * k + 4 * p, word >> 32 * p & 0xFFFFFFFF)
             for k, word in enumerate(memory.words) for p in range(pieces)]
+
+
+def _step(memory: Memory) -> int:
+    """Bytes of addresses from one word to the next."""
+    return 4 << (parts(memory.width) - 1).bit_length()
 
 
 def reweighted(plan: Plan, weights: Mapping[str, Any]) -> Plan:

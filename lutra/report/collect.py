@@ -13,7 +13,20 @@ from lutra.plan.memory import available_gbs
 from lutra.plan.plan import Plan
 from lutra.plan.region import Region
 from lutra.plan.stages import Stage
-from lutra.report.model import Check, Device, Facts, Host, Layer, Model, Resources, Throughput, Timing, Use, share_of
+from lutra.report.model import (
+    Check,
+    Device,
+    Facts,
+    Host,
+    Layer,
+    Model,
+    Resources,
+    Throughput,
+    Timing,
+    Use,
+    Window,
+    share_of,
+)
 
 BRAM_KIND = {"xc7": "RAMB18", "xcup": "RAMB18", "ecp5": "DP16KD"}
 
@@ -31,6 +44,7 @@ def collect(
     timing: Timing | None = None,
     measured: tuple[int, int] | None = None,
     tools: Mapping[str, str] | None = None,
+    windows: Sequence[Window] = (),
 ) -> Facts:
     """The facts of one build.
 
@@ -48,6 +62,7 @@ def collect(
         host=host or Host(),
         timing=timing,
         tools=dict(tools or {}),
+        windows=tuple(windows),
     )
 
 
@@ -98,7 +113,7 @@ def _layer(plan: Plan, k: int, synthesised: Cost | None) -> Layer:
     stage = plan.stages[k]
     x, out = stage.xs[0], stage.out
     constants = _constants(stage)
-    memories = stage.block.memories.values()
+    memories = [m for block in (stage.block, stage.feeder) if block for m in block.memories.values()]
     return Layer(
         name=stage.name,
         operation=stage.unit.kind,

@@ -74,6 +74,21 @@ class Layer:
 
 
 @dataclass(frozen=True)
+class Window:
+    """Weights of a layer that a host can write: bytes from `address` on, held in "lut", "block" or "ultra" memory,
+    which is `blank`, without any, until it is written.
+    """
+
+    layer: str
+    address: int
+    bytes: int
+    words: int
+    word_bits: int
+    place: str
+    blank: bool
+
+
+@dataclass(frozen=True)
 class Throughput:
     """Cycles and what they come to at the clock. `measured_*` are from the RTL simulation, None where not run.
 
@@ -157,6 +172,7 @@ class Facts:
     host: Host = field(default_factory=Host)
     timing: Timing | None = None
     tools: dict[str, str] = field(default_factory=dict)
+    windows: tuple[Window, ...] = ()
     schema: int = SCHEMA
 
     def data(self) -> dict[str, Any]:

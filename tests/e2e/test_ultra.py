@@ -1,5 +1,6 @@
 """Weights in UltraRAM, which wakes up with nothing: written over AXI4-Lite before the first frame, in every shape."""
 
+import json
 from importlib.resources import files
 from pathlib import Path
 
@@ -64,6 +65,22 @@ def test_no_file_says_what_it_wakes_up_with(acc):
     names = [name for name in acc.rtl() if name.endswith("_words.hex")]
     (kept,) = (i.name for i in acc.netlist.instances if i.block.written and i.name not in acc.netlist.blank)
     assert names == [f"{kept}_words.hex"]
+
+
+def test_a_build_says_where_a_host_writes(acc, tmp_path, cache):
+    folder = acc.save(tmp_path / "build")
+    addresses = json.loads((folder / "addresses.json").read_text())
+    assert [(a["layer"], a["in"], a["blank"], a["words"], a["word_bits"], a["word_bytes"]) for a in addresses] == [
+        ("matmul0", "ultra", True, 2, 72, 16), ("matmul1", "ultra", True, 128, 18, 4),
+        ("matmul2", "lut", False, 10, 128, 16)]
+    writes = np.fromfile(folder / "writes.bin", "<u4").reshape(-1, 2)
+    assert np.array_equal(writes, acc.writes())
+    first = [a for a in addresses if a["blank"]]
+    assert all(any(a["address"] <= at < a["address"] + a["bytes"] for a in first) for at in writes[1:-1, 0])
+    windows = json.loads((folder / "report.json").read_text())["windows"]
+    assert [w["address"] for w in windows] == [a["address"] for a in addresses]
+    assert "Weights that can be written" in (folder / "report.html").read_text()
+    assert lutra.load(folder, cache=cache).rtl() == acc.rtl()
 
 
 def test_a_device_without_it_has_no_such_place(cache):

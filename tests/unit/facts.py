@@ -13,6 +13,7 @@ from lutra.report.model import (
     Throughput,
     Timing,
     Use,
+    Window,
     share_of,
 )
 
@@ -62,4 +63,6 @@ def facts(model="digits.onnx", source="conv1", placed=True):
                        1000, 2345)
     chip = Device("ecp5-85k", "ecp5", HAVE, "LUT4", "DP16KD")
     return Facts("0.1.0", Model(model, "c0ffee" * 10 + "beef", 10631), chip, speed, layers, uses, checks,
-                 Host((), ("softmax",)), timing, {"yosys": "0.70"})
+                 Host((), ("softmax",)), timing, {"yosys": "0.70"},
+                 windows=(Window("matmul0", 0x4000, 8192, 160, 18, "block", False),
+                          Window("matmul1", 0x1000, 4096, 640, 8, "ultra", True)))

@@ -137,3 +137,10 @@ def test_amount(bits, text):
 @pytest.mark.parametrize("share, step", [(0, 0), (0.19, 0), (0.2, 1), (0.99, 4), (1, 5), (1.5, 5)])
 def test_heat(share, step):
     assert heat(share) == step
+
+
+def test_windows_of_written_weights():
+    read = Reader(page(facts().data()))
+    assert "0x4000" in read.text and "8,192" in read.text and "block RAM" in read.text
+    assert "UltraRAM wakes up with nothing" in read.text
+    assert "Weights that can be written" not in Reader(page(replace(facts(), windows=()).data())).text

@@ -11,11 +11,11 @@ from lutra.tools.cache import Cache
 
 
 @pytest.mark.parametrize("family", ["xc7", "ecp5"])
-@pytest.mark.parametrize(("depth", "width", "block"), [(512, 36, True), (64, 24, False)])
-def test_cost_is_that_of_synthesis(depth, width, block, family, cache, rng):
+@pytest.mark.parametrize(("depth", "width", "place"), [(512, 36, "block"), (64, 24, "lut")])
+def test_cost_is_that_of_synthesis(depth, width, place, family, cache, rng):
     words = tuple(int(v) for v in rng.integers(0, 1 << width, depth))
-    found = synthesise_block(written(Memory(words, width), block), family, Cache(cache))
-    reckoned = written_cost(depth, width, block, family)
+    found = synthesise_block(written(Memory(words, width), place), family, Cache(cache))
+    reckoned = written_cost(depth, width, place, family)
     assert found.bram == reckoned.bram
     assert found.ff == reckoned.ff
     assert abs(found.lut - reckoned.lut) < max(40, 0.2 * found.lut)
@@ -28,6 +28,6 @@ def test_a_word_is_written_in_parts_the_low_one_first():
 
 
 def test_windows_are_powers_of_two():
-    block = written(Memory(tuple(range(9)), 70), False)
+    block = written(Memory(tuple(range(9)), 70), "lut")
     assert block.window == 4 * 4 * 16
     assert np.array_equal([a for a, _ in writes(block.memories["WORDS"], 0)][:4], [0, 4, 8, 16])
