@@ -64,7 +64,7 @@ def test_every_layer_has_a_box_and_a_row():
     boxes = [a["aria-label"] for t, a in read.elements if t == "svg" and a.get("role") == "img"]
     units = [la.name for la in built.layers if la.operation not in ("fifo", "width", "fork")]
     assert [b.split(",")[0] for b in boxes] == units
-    assert [t for t, _ in read.elements].count("tr") == len(built.layers) + 1
+    assert [t for t, _ in read.elements].count("tr") == len(built.layers) + len(built.windows) + 2
 
 
 def test_every_stream_between_boxes_has_an_arrow():
