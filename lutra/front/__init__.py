@@ -22,7 +22,7 @@ def load(source: Source, example: Any = None) -> Model:
     """Read a model: an ONNX file (its path or bytes, a ModelProto), or a torch module with an example of its input."""
     torch = sys.modules.get("torch")  # who has a module has imported it
     if torch is not None and isinstance(source, torch.nn.Module):
-        from lutra.front.torch import load as from_module
+        from lutra.front.module import load as from_module
 
         if example is None:
             raise LutraError("there is no example of the network's input", "example",

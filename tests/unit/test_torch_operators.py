@@ -9,7 +9,7 @@ from torch import nn  # noqa: E402
 
 from lutra.errors import LutraError  # noqa: E402
 from lutra.front import load  # noqa: E402
-from lutra.front.torch_operators import TRANSLATORS  # noqa: E402
+from lutra.front.module.operators import TRANSLATORS  # noqa: E402
 
 
 class Of(nn.Module):
@@ -148,7 +148,7 @@ class InPlace(Many):
 def test_operators(many, shape, monkeypatch):
     chosen = {name: net for name, (net, own) in ALL.items() if own == shape}
     x, net = rand(*shape), many(chosen.values())
-    monkeypatch.setattr("lutra.front.torch.TRANSLATORS", Seen())
+    monkeypatch.setattr("lutra.front.module.walk.TRANSLATORS", Seen())
     found = evaluated(net, x)
     with torch.no_grad():
         for name, got, wanted in zip(chosen, found, net(x), strict=True):

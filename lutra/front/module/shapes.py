@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from lutra.errors import LutraError
-from lutra.front.torch_call import Aten
+from lutra.front.module.call import Aten
 from lutra.front.values import Const, Stream
 
 

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from lutra.front.torch_tensors import array
+from lutra.front.module.tensors import array
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lutra.errors import LutraError
-from lutra.front.torch_call import Aten, Translator
+from lutra.front.module.call import Aten, Translator
 from lutra.front.values import Const, Stream
 
 # -- matrix products

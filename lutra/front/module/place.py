@@ -11,7 +11,7 @@ from lutra.front.place import shown
 
 FRAME = re.compile(r'^\s*File "(?P<file>[^"\n]*)", line (?P<line>\d+), in (?P<function>\S+)', re.MULTILINE)
 CAST = re.compile(r"(.*\.)?lutra_casts\.(?P<path>[^:]*):")  # where lutra.quant keeps the casts of streams
-OWN = Path(__file__).resolve().parents[1]
+OWN = Path(__file__).resolve().parents[2]
 ZOO = OWN / "zoo"  # networks, whose lines say something
 
 

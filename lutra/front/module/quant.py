@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lutra.errors import LutraError
-from lutra.front.torch_call import Aten, constant
+from lutra.front.module.call import Aten, constant
 from lutra.front.values import Call, Const, Stream, quotient
 from lutra.ir import Array, Op
 from lutra.ops.source import BipolarQuant, Cast, Mul, MultiThreshold, Quant, QuantizeLinear, Sub, real

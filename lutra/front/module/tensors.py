@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lutra.front.torch_quant import PARTS
+from lutra.front.module.quant import PARTS
 from lutra.front.values import Const, Stream
 from lutra.ir import Array
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lutra.errors import LutraError
-from lutra.front.torch_call import Aten, Translator
+from lutra.front.module.call import Aten, Translator
 from lutra.front.values import Const, Stream
 
 SELU = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946  # Klambauer 2017, as PyTorch has them

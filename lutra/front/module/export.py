@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lutra.errors import LutraError
-from lutra.front.torch_place import source_line
+from lutra.front.module.place import source_line
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -2,7 +2,7 @@
 
 What does not depend on the network's input is computed by PyTorch's own operators, in the precision that they have: a
 trained network's constants are just what the network itself uses. What does depend on it becomes the import of equal
-ONNX operators (torch_operators.py).
+ONNX operators (operators.py).
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lutra.errors import LutraError
-from lutra.front import torch_graph, torch_tensors
 from lutra.front.model import Model, Port
+from lutra.front.module import program as aten
+from lutra.front.module import tensors
+from lutra.front.module.call import Aten
+from lutra.front.module.export import exported, torch_folder
+from lutra.front.module.operators import TRANSLATORS
+from lutra.front.module.place import operator, places
 from lutra.front.place import shown
-from lutra.front.torch_call import Aten
-from lutra.front.torch_export import exported, torch_folder
-from lutra.front.torch_operators import TRANSLATORS
-from lutra.front.torch_place import operator, places
 from lutra.front.values import Stream, check_size
 from lutra.ir import REAL, Graph, Input, Node, Tensor
 
@@ -41,7 +42,7 @@ def load(net: nn.Module, example: Any) -> Model:
     graph = Graph(tuple(walk.starts[name].node for name in used), graph.outputs)
     ends = tuple(Port(str(n.name), (None, *s.shape[1:])) for n, s in zip(walk.ends, outputs, strict=True))
     ports = tuple(Port(name, (None, *walk.starts[name].shape[1:])) for name in used)
-    sha256, size = torch_graph.digest(walk.nodes, walk.held)
+    sha256, size = aten.digest(walk.nodes, walk.held)
     return Model(type(net).__name__, graph, ports, ends, (None,) * len(ports), sha256, size)
 
 
@@ -49,14 +50,14 @@ class _Walk:
     """Reads the nodes of an exported graph in order, those that an output needs."""
 
     def __init__(self, program: ExportedProgram) -> None:
-        self.ends = torch_graph.outputs(program)
-        self.nodes = torch_graph.needed(program.graph.nodes, self.ends)
-        self.held = torch_graph.held(program)
-        self.live = torch_graph.live(self.nodes, self.held)
+        self.ends = aten.outputs(program)
+        self.nodes = aten.needed(program.graph.nodes, self.ends)
+        self.held = aten.held(program)
+        self.live = aten.live(self.nodes, self.held)
         self.places = places(self.live, torch_folder())
         self.starts: dict[str, Stream] = {}
         self.values: dict[Any, Any] = {}  # node -> Stream, a torch tensor or number, or a tuple of those
-        self.quantised = torch_tensors.Quantised()
+        self.quantised = tensors.Quantised()
 
     def run(self) -> tuple[Stream, ...]:
         """The outputs, in order; LutraError where one does not depend on the input."""
@@ -71,7 +72,7 @@ class _Walk:
     def _check_known(self) -> None:
         """LutraError for operators on the network's data that are not supported: the first, and which others."""
         unknown = [n for n in self.live if n.op != "call_function" or (
-            operator(n) != "getitem" and torch_graph.key(n) not in TRANSLATORS)]
+            operator(n) != "getitem" and aten.key(n) not in TRANSLATORS)]
         if unknown:
             others = sorted({operator(n) for n in unknown} - {operator(unknown[0])})
             more = f", nor {', '.join(others)} further on" if others else ""
@@ -91,10 +92,10 @@ class _Walk:
 
     def _constant(self, node: Any) -> Any:
         args, kwargs = (_stood_in(self._resolved(v)) for v in (node.args, node.kwargs))
-        value = torch_tensors.computed(node.target, args, kwargs)
+        value = tensors.computed(node.target, args, kwargs)
         if hasattr(node.target, "_schema"):
-            given = torch_graph.arguments(node, args, kwargs)
-            self.quantised.note(node, torch_graph.key(node), given, (args[1:], kwargs))
+            given = aten.arguments(node, args, kwargs)
+            self.quantised.note(node, aten.key(node), given, (args[1:], kwargs))
         return value
 
     def _located(self, node: Any) -> Any:
@@ -109,10 +110,10 @@ class _Walk:
         args, kwargs = self._resolved(node.args), self._resolved(node.kwargs)
         if operator(node) == "getitem":
             return args[0][args[1]]
-        named, sources = (torch_graph.arguments(node, *both) for both in ((args, kwargs), (node.args, node.kwargs)))
+        named, sources = (aten.arguments(node, *both) for both in ((args, kwargs), (node.args, node.kwargs)))
         given = {k: self.quantised.const(v, sources[k]) for k, v in named.items()}
-        shapes = torch_graph.shapes(node)
-        result = TRANSLATORS[torch_graph.key(node)](Aten(operator(node), self.places[node], given, shapes))
+        shapes = aten.shapes(node)
+        result = TRANSLATORS[aten.key(node)](Aten(operator(node), self.places[node], given, shapes))
         for value, shape in zip(result if isinstance(result, tuple) else (result,), shapes, strict=False):
             if isinstance(value, Stream) and value.shape != shape:
                 raise LutraError(f"its result of shape {shape} would have the shape {value.shape} for other batches",
@@ -125,7 +126,7 @@ class _Walk:
             return type(value)(self._resolved(v) for v in value)
         if isinstance(value, dict):
             return {k: self._resolved(v) for k, v in value.items()}
-        return self.values[value] if torch_graph.is_node(value) else value
+        return self.values[value] if aten.is_node(value) else value
 
     def _output(self, node: Any) -> Stream:
         value = self.values[node]
@@ -141,4 +142,4 @@ def _stood_in(value: Any) -> Any:
         return type(value)(_stood_in(v) for v in value)
     if isinstance(value, dict):
         return {k: _stood_in(v) for k, v in value.items()}
-    return torch_tensors.empty(value.shape) if isinstance(value, Stream) else value
+    return tensors.empty(value.shape) if isinstance(value, Stream) else value
