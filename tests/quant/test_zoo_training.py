@@ -115,6 +115,17 @@ def test_a_command_from_images_to_a_file_that_builds(tmp_path, capsys):
     assert json.loads(capsys.readouterr().out) == said
 
 
+def test_scales_move_by_a_share_of_themselves():
+    of = run("tfc", epochs=(0, 3))
+    losses, scales = [], []
+    for now in of.train():
+        losses.append(now.loss)
+        scales.append([float(s.point.detach()) for s in q.sites(of.net) if not s.shift])
+    first, last = np.array(scales[0]), np.array(scales[-1])
+    assert first.size == 4 and (first < 0.08).all()  # far below a binary point's rate times the number of steps
+    assert (last != first).any() and (np.abs(np.log2(last / first)) <= 0.012 * len(losses)).all()
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_network_trains(name):
     if name in ("lfc", "fracbnn", "resnet20"):
