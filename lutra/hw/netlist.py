@@ -95,9 +95,9 @@ class Block:
 
     @property
     def window(self) -> int:
-        """Bytes of addresses that its written memory takes, a power of two: 32 bits each of whole words."""
+        """Bytes of addresses that its written memory takes; see `window`."""
         memory = self.memories[self.written]
-        return 4 * _power(parts(memory.width)) * _power(len(memory.words))
+        return window(len(memory.words), memory.width)
 
 
 @dataclass(frozen=True)
@@ -184,6 +184,11 @@ class Netlist:
 def parts(width: int) -> int:
     """How many words of 32 bits hold one of `width`."""
     return (width + 31) // 32
+
+
+def window(depth: int, width: int) -> int:
+    """Bytes of addresses through which a memory is written, a power of two: 32 bits each of whole words."""
+    return 4 * _power(parts(width)) * _power(depth)
 
 
 def _power(n: int) -> int:

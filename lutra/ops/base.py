@@ -107,6 +107,10 @@ class Unit(Hardware):
         """Where constants that come as a stream (`Fold.ram` in STREAMED) may be under a fold; none: they do not."""
         return ()
 
+    def addresses(self, fold: Fold, x: Tensor) -> int:
+        """Bytes of addresses through which its constants can be written."""
+        return 0
+
     def traffic(self, fold: Fold, x: Tensor) -> float:
         """Bytes a frame that it reads of off-chip memory."""
         return 0.0

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import ceil
 
 from lutra.hw.netlist import Block, Memory, parts
 from lutra.ops.base import ULTRA, Cost
 from lutra.ops.rom import blocks, lut_ram, ultra_blocks
 
+PORT = {"xc7": (10.0, 1.0), "xcup": (10.0, 1.0), "ecp5": (12.0, 2.3)}  # LUTs of `lutra_control`, and for an address bit
 CONTROL = {"xc7": 1.0, "xcup": 1.0, "ecp5": 2.0}  # LUTs for a bit of an address, in its counter and comparisons
 PLACES = ("lut", "block", ULTRA)  # in the order of the module's parameter PLACE
 
@@ -32,3 +34,14 @@ def written_cost(depth: int, width: int, place: str, family: str) -> Cost:
         return Cost(control + width * ceil((ways - 1) / 3), registers + (ways - 1).bit_length(), uram=count)
     held = width  # LUTs of memory have no register behind them
     return Cost(control + sum(lut_ram(depth, width, family).values()), held + registers)
+
+
+def port_cost(windows: Sequence[int], family: str) -> Cost:
+    """Resources of `lutra_control` before memories with windows of so many bytes: registers for an address, a value
+    and the handshakes, and comparisons of the address.
+    """
+    if not windows:
+        return Cost()
+    bits = (max(windows) + sum(windows) - 1).bit_length()
+    fixed, each = PORT[family]
+    return Cost(fixed + each * bits, bits + 41)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lutra.ir import Array, Graph, Node
-from lutra.ops.base import Cost, Fold
+from lutra.ops.base import Fold
 from lutra.ops.fifo.op import Fifo
 from lutra.plan.candidates import Network, vector
 from lutra.plan.depths import stream_depths
@@ -73,8 +73,9 @@ class Fitting:
         return {n: layer.folds[p] for n, layer, p in layers}
 
     def _fifos(self, plan: Plan) -> Array:
-        """What the FIFOs of a plan cost."""
-        return np.array(vector(sum((plan.costs[s.name] for s in plan.stages if isinstance(s.unit, Fifo)), Cost())))
+        """What the FIFOs of a plan cost, and its port."""
+        fifos = (plan.costs[s.name] for s in plan.stages if isinstance(s.unit, Fifo))
+        return np.array(vector(sum(fifos, plan.port_cost)))
 
 
 def planned(graph: Graph, device: Device, clock_mhz: float, folds: Mapping[Node, Fold]) -> Plan:

@@ -11,6 +11,7 @@ from typing import Any
 from lutra.errors import LutraError
 from lutra.ir import Graph, Node
 from lutra.ops.base import Cost, Fold
+from lutra.ops.weights import port_cost
 from lutra.plan.devices import Device, device
 from lutra.plan.memory import read_cycles
 from lutra.plan.names import OUTPUT, Sink, layer_names, pipeline, sinks
@@ -104,7 +105,12 @@ class Plan:
     @cached_property
     def cost(self) -> Cost:
         """Estimated resources of the whole."""
-        return sum(self.costs.values(), Cost())
+        return sum(self.costs.values(), Cost()) + self.port_cost
+
+    @cached_property
+    def port_cost(self) -> Cost:
+        """Estimated resources of the port through which weights are written, where any are."""
+        return port_cost([s.addresses for s in self.stages if s.addresses], self.device.family)
 
     @property
     def share(self) -> Mapping[str, float]:

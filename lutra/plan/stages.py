@@ -74,6 +74,11 @@ class Stage:
         return None if isinstance(self.unit, Join) else self.unit.feeder(self.fold, self.xs[0])
 
     @property
+    def addresses(self) -> int:
+        """Bytes of addresses through which its constants can be written."""
+        return 0 if isinstance(self.unit, Join) else self.unit.addresses(self.fold, self.xs[0])
+
+    @property
     def traffic(self) -> float:
         """Bytes a frame that it reads of off-chip memory."""
         return 0.0 if isinstance(self.unit, Join) else self.unit.traffic(self.fold, self.xs[0])

@@ -16,7 +16,7 @@ import numpy as np
 
 from lutra.errors import LutraError
 from lutra.hw.circuit import Circuit, Lane
-from lutra.hw.netlist import Block, Memory, Param, pack
+from lutra.hw.netlist import Block, Memory, Param, pack, window
 from lutra.hw.pipelined import Pipelined
 from lutra.hw.unrolled import module
 from lutra.ir import Array, Constant, Node, Range, Tensor
@@ -192,6 +192,11 @@ class MatMul(Unit):
         if fold.mul == "adders":
             return ()
         return (OFFCHIP,) if self.span is None else (WRITTEN, ULTRA)
+
+    def addresses(self, fold: Fold, x: Tensor) -> int:
+        """Of the memory that holds them, where that is written."""
+        nf, sf = self.folded(fold, x)
+        return window(nf * sf, fold.pe * fold.simd * self.coding.bits) if fold.ram in (WRITTEN, ULTRA) else 0
 
     def traffic(self, fold: Fold, x: Tensor) -> float:
         """The matrix as it lies in memory, for each pixel."""
