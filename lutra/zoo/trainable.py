@@ -59,8 +59,8 @@ class Trainable:
 
 
 def fixed(bits: Bits) -> Recipe:
-    """Fixed point everywhere, learned points; the first and last layer at least 8 bits."""
-    return Recipe(Fixed(bits.weights), Fixed(bits.activations), Fixed(bits.elementwise), first_last=8)
+    """Fixed point everywhere, learned points, of weights for each channel; the first and last layer at least 8 bits."""
+    return Recipe(Fixed(bits.weights, per_channel=True), Fixed(bits.activations), Fixed(bits.elementwise), first_last=8)
 
 
 def _thresholds(first: str) -> Callable[[Bits], Recipe]:
