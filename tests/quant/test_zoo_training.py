@@ -186,7 +186,7 @@ def test_a_run_that_diverges_stops():
     of = run(epochs=(0, 1))
     for now in of.train():
         if now.batch == 2:
-            of.net.block[0].parametrizations.weight.original.data[0] = float("inf")
+            of.net.block[0].parametrizations.weight.original.data[0] = float("nan")
             with pytest.raises(LutraError, match="block"):
                 steps(of)
             break
