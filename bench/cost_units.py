@@ -24,6 +24,8 @@ from lutra.ops.depthwise.op import Depthwise
 from lutra.ops.fetch.op import Fetch
 from lutra.ops.fifo.op import Fifo
 from lutra.ops.fork.op import Fork
+from lutra.ops.gated.op import MASKED, PLAIN, Gated
+from lutra.ops.matmul.digits import signed_digits
 from lutra.ops.matmul.op import MatMul
 from lutra.ops.maxreduce.op import MaxReduce
 from lutra.ops.mul.op import Mul
@@ -161,8 +163,43 @@ def matmul_dsp(rng: np.random.Generator) -> tuple[Unit, Tensor, Fold]:
     """One with its products in DSP blocks, one or two in each."""
     while True:
         unit, x, fold = matrix(rng, (4, 5, 6, 8, 8), 6 * LANE_BITS)
-        if kinds := unit.multipliers(fold, x):
+        if kinds := [m for m in unit.multipliers(fold, x) if m != "shifts"]:
             return unit, x, replace(fold, mul=kinds[rng.integers(len(kinds))])
+
+
+def matmul_shifts(rng: np.random.Generator) -> tuple[Unit, Tensor, Fold]:
+    """One with one to three ones (or signed digits) in each weight."""
+    while True:
+        unit, x, fold = matrix(rng, (2, 3, 4, 5, 6, 8, 8), 6 * LANE_BITS)
+        unit = MatMul(Constant(hot(unit.weights.array, pick(rng, (1, 1, 2, 2, 3)))))
+        if "shifts" in unit.multipliers(fold, x):
+            return unit, x, replace(fold, mul="shifts")
+
+
+def hot(weights: Array, ones: int) -> Array:
+    """The leading signed digits of each weight, so many."""
+    found = signed_digits(weights)[..., ::-1]
+    kept = found * (np.cumsum(found != 0, axis=-1) <= ones)
+    return (kept[..., ::-1] << np.arange(found.shape[-1])).sum(axis=-1)
+
+
+def gated(rng: np.random.Generator) -> tuple[Unit, Tensor, Fold]:
+    """Binary weights, two planes."""
+    return gated_of(rng, PLAIN)
+
+
+def gated_masked(rng: np.random.Generator) -> tuple[Unit, Tensor, Fold]:
+    """The same with a border that counts nothing."""
+    return gated_of(rng, MASKED)
+
+
+def gated_of(rng: np.random.Generator, x: Range) -> tuple[Unit, Tensor, Fold]:
+    rows, columns = pick(rng, (10, 16, 32, 64, 64)), pick(rng, (27, 64, 72, 144, 288, 576))
+    folds = [(p, q) for p in divisors(rows) for q in divisors(columns) if p * q <= LANE_BITS]
+    size = rng.uniform(0, np.log(max(p * q for p, q in folds)))
+    near = sorted(folds, key=lambda f: abs(np.log(f[0] * f[1]) - size))[:6]
+    unit = Gated(Constant(rng.choice([-1, 1], (rows, columns))), Constant(rng.integers(-9, 10, rows)))
+    return unit, Tensor((columns,), x), Fold(*near[rng.integers(len(near))], ("auto", "auto", "block")[rng.integers(3)])
 
 
 def matmul_adders(rng: np.random.Generator) -> tuple[Unit, Tensor, Fold]:
@@ -392,8 +429,8 @@ def fifo(rng: np.random.Generator) -> tuple[Unit, Tensor, Fold]:
 
 
 DRAWS: dict[str, Draw] = {
-    "matmul": matmul, "matmul_pairs": matmul_pairs, "matmul_dsp": matmul_dsp,
-    "matmul_adders": matmul_adders,
+    "matmul": matmul, "matmul_pairs": matmul_pairs, "matmul_dsp": matmul_dsp, "matmul_shifts": matmul_shifts,
+    "matmul_adders": matmul_adders, "gated": gated, "gated_masked": gated_masked,
     "threshold": threshold, "rescale": rescale, "requant": requant,
     "table": table, "pad": pad, "window": window, "maxreduce": maxreduce,
     "argmax": argmax, "width": width, "fifo": fifo, "fork": fork, "upsample": upsample, "slice": slice_,

@@ -19,12 +19,13 @@ from lutra.ops.base import FAMILIES
 from lutra.ops.cost import TABLE, weighed
 
 SEED = 1
-COUNT = {"matmul": 40, "matmul_pairs": 16, "threshold": 16, "rescale": 20, "depthwise": 24, "add": 20, "mul": 14,
-         "fetch": 8, "requant": 16}
+COUNT = {"matmul": 40, "matmul_pairs": 16, "matmul_shifts": 16, "threshold": 16, "rescale": 20, "depthwise": 24,
+         "add": 20, "mul": 14, "fetch": 8, "requant": 16}
 USUAL = 12
 ALIKE = 3  # configurations that two families are compared on
 FABRIC = {"xcup": "xc7"}  # the same six-input LUTs and memories
-SHARED = dict.fromkeys(("matmul_pairs", "matmul_dsp", "depthwise"), "matmul")  # memories in LUTs are fitted there
+# memories in LUTs are fitted there
+SHARED = dict.fromkeys(("matmul_pairs", "matmul_dsp", "matmul_shifts", "depthwise"), "matmul")
 MEMORY = "lut.weights"
 FLOOR = 20.0  # LUTs or FFs under which errors count as absolute
 

@@ -31,7 +31,7 @@ class Fold:
     pe: int = 1
     simd: int = 1
     ram: str = "auto"  # "lut", "block", or "auto": by depth and width; STREAMED: outside the unit
-    mul: str = "auto"  # "lut" (which "auto" means), "dsp", two products in each "dsp2", constants "adders"
+    mul: str = "auto"  # "lut" (which "auto" means), "dsp", two products in each "dsp2", "shifts", or constants "adders"
 
     def __str__(self) -> str:
         return f"pe={self.pe} simd={self.simd}"

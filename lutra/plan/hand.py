@@ -30,9 +30,9 @@ def by_hand(
 
     spec: for each layer, by its name ("matmul0") or its place in the pipeline ("0"), some of pe, simd, ram ("auto",
     "lut", "block", and for a matrix "offchip"; where its weights are written, "written" or "ultra") and mul ("auto",
-    "lut", "dsp", "dsp2", "adders"); or the path of a .toml or .json file with that. What a layer leaves out is 1 and
-    "auto", and for a matrix's ram what `weights` says. A layer that is not named gets its cheapest fold that is no
-    slower than the slowest named one, so that it does not bound the rate (its fastest fold where none is).
+    "lut", "dsp", "dsp2", "shifts", "adders"); or the path of a .toml or .json file with that. What a layer leaves out
+    is 1 and "auto", and for a matrix's ram what `weights` says. A layer that is not named gets its cheapest fold that
+    is no slower than the slowest named one, so that it does not bound the rate (its fastest fold where none is).
     LutraError for a layer that does not exist, a key that is not one of these, and a fold that is not legal.
     """
     given = _read(spec) if isinstance(spec, str | PathLike) else spec

@@ -22,6 +22,7 @@ from lutra.rules.affine import affine
 from lutra.rules.argmax import lower_argmax
 from lutra.rules.ends import InputEnd, OutputEnd
 from lutra.rules.entry import InputFormat, input_end, moved, ops_graph
+from lutra.rules.gated import gated_product
 from lutra.rules.integers import Lowering, Proof
 from lutra.rules.joins import lower_concat, lower_pairwise
 from lutra.rules.linear import lower_conv, lower_matmul, lower_transposed
@@ -79,6 +80,7 @@ def lower(source: Graph, given: Given, family: str, low: Lowering | None = None)
             _only_host(node, views)
     done = [_output(low, node, views) for node in source.outputs]
     graph = merged(rewrite(Graph(tuple(starts), tuple(node for node, _ in done)), RULES))
+    graph = merged(rewrite(graph, (gated_product,)))
     if not any(isinstance(n.op, Hardware) for n in graph.nodes):
         raise LutraError("no operator of the model is quantised: there is nothing to build", "model",
                          "export the model with Quant nodes")

@@ -100,6 +100,27 @@ FAULTS: dict[str, list[tuple[str, str, str]]] = {
         ("fork.sv", "if (in_valid) full <= 1'b1", "if (in_valid) full <= 1'b0"),
         ("fork.sv", "{SINKS{full || in_valid}}", "{SINKS{in_valid}}"),
     ],
+    "Gated": [
+        ("gated.sv", "assign slot     = !idle && (", "assign slot     = ("),
+        ("gated.sv", "if (last) fresh <= second && whole", "if (last) fresh <= whole"),
+        ("gated.sv", "second <= second ^ whole", "second <= whole"),
+        ("gated.sv", "gone == IW'(WAIT - 1) ? '0", "gone == IW'(WAIT - 2) ? '0"),
+        ("gated.sv", "waits <= pass && !second", "waits <= 1'b0"),  # gates that are not known yet
+        ("gated.sv", "assign take = {PE{en}} & (gate | {PE{!second_d[AT-1]}})", "assign take = {PE{en}} & gate"),
+        ("gated.sv", "{PE{!second_d[AT-1]}}", "{PE{!second_d[AT-2]}}"),
+        ("gated.sv", "second_d[D-2] && !gate_late[p]", "1'b0"),  # rows whose gate is shut add something
+        ("gated.sv", "twice + TOTAL'(OFFSET)", "twice"),
+        ("gated.sv", "{{TOTAL{part[DW-1]}}, part}", "{{TOTAL{1'b0}}, part}"),
+        ("gated.sv", ">= $signed(against", "> $signed(against"),
+        ("gated.sv", "total[HALF+:OBITS]", "total[0+:OBITS]"),
+        ("gated.sv", "row == NW'(NF - 1)", "row == NW'(NF - 2)"),
+        ("gated.sv", ".to(row_ddd)", ".to(row_dd)"),
+        ("gated.sv", "assign there[q] = x[q*3]", "assign there[q] = 1'b1"),
+        ("gated.sv", "second ? x[q*3+1] : !x[q*3+2]", "second ? x[q*3+1] : x[q*3+2]"),
+        ("gated.sv", "second ? x[q*2] : x[q*2+1]", "second ? x[q*2+1] : x[q*2]"),
+        ("gated.sv", "assign en = !(done && out_valid)", "assign en = 1'b1"),
+        ("gated.sv", ".in_valid(done), .in_ready(en)", ".in_valid(last_d[D-1]), .in_ready(en)"),
+    ],
     "MatMul": [
         ("matmul.sv", "tile == TW'(TILES - 1)) ? '0", "tile == TW'(TILES - 2)) ? '0"),
         ("matmul.sv", "else if (en) valid_d", "else valid_d"),  # a stall dropped
@@ -126,6 +147,12 @@ FAULTS: dict[str, list[tuple[str, str, str]]] = {
         ("multiply.sv", "total <= S ? m + ", "total <= !S ? m + "),  # borrows from the upper product
         ("multiply.sv", "assign lanes[((p+1)*SIMD+q)*K+:K] = high", "assign lanes[((p+1)*SIMD+q)*K+:K] = ~high"),
         ("multiply.sv", "a        <= {(WSIGNED != 0)", "a        <= {(WSIGNED == 2)"),
+        ("shifts.sv", "{W{near[NEAR-1]}}", "{W{1'b0}}"),
+        ("shifts.sv", "(XSIGNED != 0) && x[", "(XSIGNED == 2) && x["),
+        ("shifts.sv", "^ {W{minus}}", ""),
+        ("shifts.sv", "(part & {W{some}})", "part"),
+        ("shifts.sv", "near} << rest)", "near})"),
+        ("shifts.sv", "Q = k / TERMS", "Q = k % SIMD"),
         ("popcount.sv", "right_side = {(SIGNED != 0) &&", "right_side = {(SIGNED == 2) &&"),
         ("popcount.sv", "assign a = xa ~^ wa", "assign a = xa ^ wa"),
         ("popcount.sv", "(low_late >> 1), carry_late}", "(low_late >> 1), 1'b0}"),

@@ -17,7 +17,7 @@ from lutra.sim.wrapper import bench
 from lutra.tools.find import verilator, yosys
 
 UNITS = units()
-NO_HARDWARE = {"reshape", "source"}  # folders of lutra/ops that hold no unit
+NO_HARDWARE = {"fetch", "reshape", "source"}  # folders of lutra/ops that hold no unit
 STALLS = [(0.0, 0.0), (0.3, 0.3), (0.7, 0.0), (0.0, 0.7)]
 
 

@@ -65,6 +65,16 @@ def _ternary(a: Aten) -> Stream:
     return _emit(a, Mul(real(scale.reshape(()))), counted)
 
 
+def _more(a: Aten) -> Stream:
+    """Whether x > other: 1 from the next number above it on, else 0."""
+    return _emit(a, MultiThreshold(real(np.nextafter(_param(a, "other"), np.inf)[None]), 1.0, 0.0))
+
+
+def _at_least(a: Aten) -> Stream:
+    """Whether x >= other: 1, else 0."""
+    return _emit(a, MultiThreshold(real(_param(a, "other")[None]), 1.0, 0.0))
+
+
 def _quantized(a: Aten) -> Stream:
     """clip(rint(x / scale) + zero_point, quant_min, quant_max), the integers themselves."""
     return _emit(a, QuantizeLinear(real(_placed(a, a.args.get("scale", a.args.get("scales")))),
@@ -116,6 +126,8 @@ _PT2E = ("quantized_decomposed::quantize_per_tensor", "quantized_decomposed::qua
 _BACK = ("quantized_decomposed::dequantize_per_tensor", "quantized_decomposed::dequantize_per_channel")
 TRANSLATORS: dict[str, Callable[[Aten], Any]] = {
     "lutra::cast": _cast, "lutra::scaled": _scaled, "lutra::binary": _binary, "lutra::ternary": _ternary,
+    **dict.fromkeys(("aten::gt", "aten::greater"), _more),
+    **dict.fromkeys(("aten::ge", "aten::greater_equal"), _at_least),
     **dict.fromkeys(_PT2E, _quantized), **dict.fromkeys(_BACK, _dequantized),
 }
 PARTS: dict[str, Callable[[dict[str, Any]], Parts]] = {

@@ -6,7 +6,7 @@ from lutra.hw.pipelined import Pipelined
 from lutra.ir import Range
 from lutra.ops.base import STREAMED, Fold
 from lutra.ops.matmul.forms import depth, packed_bits
-from lutra.ops.matmul.lanes import Lanes, by_pairs, by_planes, stages, tree
+from lutra.ops.matmul.lanes import Lanes, by_pairs, by_planes, shifted, stages, tree
 from lutra.ops.matmul.size import log2_up, ones_and_twos, sum_bits, wide_functions
 from lutra.ops.rom import buffer, columns, in_block, lut_bits, rom_blocks
 
@@ -14,7 +14,7 @@ MULT18 = 18  # bits of an operand of an ECP5's multiplier (FPGA-TN-02205); a wid
 
 
 def features(
-    fold: Fold, form: str, nf: int, sf: int, x: Range, w: Range, y: Range, biased: bool, family: str
+    fold: Fold, form: str, nf: int, sf: int, lanes: Lanes, y: Range, biased: bool, family: str
 ) -> dict[str, float]:
     """Terms of the cost, each proportional to what it costs: those of the form (`_multipliers`), and those around it.
 
@@ -22,12 +22,11 @@ def features(
     those of many words, which synthesis shares badly; ram*: the replay buffer; slice: bits of the output slice;
     control: counter bits; unit: 1. ff.*: registers of each.
     """
-    lanes = Lanes(fold.pe, fold.simd, x, w)
-    sums, width, words = fold.pe * y.bits, fold.pe * fold.simd * w.bits, nf * sf
+    sums, width, words = fold.pe * y.bits, fold.pe * fold.simd * lanes.stored(form), nf * sf
     streamed = fold.ram in STREAMED  # then the memory is not the unit's own
     block = not streamed and in_block(fold, words, width)
     control = log2_up(words) + log2_up(sf) + 1
-    kept = fold.simd * x.bits
+    kept = fold.simd * lanes.x.bits
     bias = lut_bits(nf, sums, family) if biased else 0
     replay = buffer(sf, kept, family) if nf > 1 and sf > 1 else {}
     made = _multipliers(form, lanes, family)
@@ -61,7 +60,8 @@ def _multipliers(name: str, lanes: Lanes, family: str) -> dict[str, float]:
 
     planes: wide, narrow: functions in popcounts, of five or six inputs and of fewer; parities: those of x that all rows
     share. pairs: first: functions of first rows; rows: bits of the adders after them; shared: bits of the sums of two
-    lanes that all rows share. dsp: blocks; dsp2: pack: bits of the adder before a multiplier, where no block has it.
+    lanes that all rows share. shifts: near, far: bits of a shift's first part and of its second, or where there is none
+    sign: of what inverts them. dsp: blocks; dsp2: pack: bits of the adder before a multiplier, where no block has it.
     All: add: bits of adders in trees; ff.*: registers.
     """
     match name:
@@ -69,6 +69,8 @@ def _multipliers(name: str, lanes: Lanes, family: str) -> dict[str, float]:
             return _plane_features(lanes)
         case "pairs":
             return _pair_features(lanes)
+        case "shifts":
+            return _shift_features(lanes)
     return _dsp_features(name, lanes, family)
 
 
@@ -92,6 +94,18 @@ def _pair_features(lanes: Lanes) -> dict[str, float]:
         "lut.first": lanes.pe * first, "lut.rows": lanes.pe * later, "lut.add": lanes.pe * adders, "lut.shared": shared,
         "ff.tree": lanes.pe * registers, "ff.rows": lanes.pe * held,
         "ff.x": (shared + lanes.simd * lanes.x.bits) * stages(lanes),
+    }
+
+
+def _shift_features(lanes: Lanes) -> dict[str, float]:
+    assert lanes.digits is not None
+    count, near, whole = shifted(lanes)
+    adders, registers = sum_bits(count, whole)
+    reach, terms = lanes.digits.reach, lanes.pe * count
+    return {
+        "lut.near": terms * near if reach > 1 else 0, "lut.far": terms * whole if reach > 4 else 0,
+        "lut.sign": terms * whole if reach <= 4 else 0, "lut.add": lanes.pe * adders, "ff.tree": lanes.pe * registers,
+        "ff.terms": terms * (near + whole + 2 + max(lanes.digits.place - 2, 0)), "ff.x": 0,
     }
 
 

@@ -5,17 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lutra.ir import Range
+from lutra.ops.matmul.digits import Digits
 from lutra.ops.matmul.size import popcount_bits, sum_bits, weigh_bits
 
 
 @dataclass(frozen=True)
 class Lanes:
-    """What a slot multiplies: `pe` rows of `simd` weights with codes in `w`, by codes of x."""
+    """What a slot multiplies: `pe` rows of `simd` weights with codes in `w`, by codes of x. digits: the weights as sums
+    of powers of two, where they may be that.
+    """
 
     pe: int
     simd: int
     x: Range
     w: Range
+    digits: Digits | None = None
 
     @property
     def product(self) -> int:
@@ -26,6 +30,13 @@ class Lanes:
     def planes(self) -> int:
         """Pairs of a bit of x and a bit of w."""
         return self.x.bits * self.w.bits
+
+    def stored(self, form: str) -> int:
+        """Bits of a weight in memory."""
+        if form != "shifts":
+            return self.w.bits
+        assert self.digits is not None
+        return self.digits.bits
 
 
 def plane_luts(lanes: Lanes) -> int:
@@ -76,3 +87,10 @@ def stages(lanes: Lanes) -> int:
 def tree(lanes: Lanes) -> tuple[int, int]:
     """Adder bits and register bits of the tree behind the rows."""
     return sum_bits((lanes.simd + 1) // 2, lanes.product + 1)
+
+
+def shifted(lanes: Lanes) -> tuple[int, int, int]:
+    """What `lutra_shifts` adds: terms of a row, their bits after the first part of a shift, and after both."""
+    assert lanes.digits is not None
+    wide, reach = lanes.x.bits + (not lanes.x.signed), lanes.digits.reach
+    return lanes.simd * lanes.digits.terms, wide + min(reach - 1, 3), wide + reach - 1

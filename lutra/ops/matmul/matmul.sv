@@ -17,7 +17,9 @@ module lutra_matmul #(
     parameter int WBITS = 1,
     parameter int WSIGNED = 0,
     parameter int BIPOLAR = 0,  // weights are one bit, 0 and 1 for -1 and +1
-    parameter int FORM = 0,  // 0 by bit planes, 1 by selecting adders, 2 by multipliers, 3 two products in each
+    parameter int FORM = 0,  // 0 bit planes, 1 selecting adders, 2 multipliers, 3 two products in each, 4 shifts
+    parameter int TERMS = 1,  // powers of two in a weight, where that is its form, and what exponents are below
+    parameter int REACH = 1,
     parameter int SCALE = 1,  // steps of y in a step of x
     parameter int OBITS = 1,
     parameter int BIASED = 0,
@@ -50,7 +52,8 @@ module lutra_matmul #(
     logic unused_due;
     lutra_matmul_core #(
         .PE(PE), .SIMD(SIMD), .NF(NF), .SF(SF), .XBITS(XBITS), .XSIGNED(XSIGNED), .WBITS(WBITS), .WSIGNED(WSIGNED),
-        .BIPOLAR(BIPOLAR), .FORM(FORM), .SCALE(SCALE), .OBITS(OBITS), .BIASED(BIASED), .DEPTH(DEPTH), .AT(AT), .BIAS(BIAS)
+        .BIPOLAR(BIPOLAR), .FORM(FORM), .TERMS(TERMS), .REACH(REACH), .SCALE(SCALE), .OBITS(OBITS), .BIASED(BIASED),
+        .DEPTH(DEPTH), .AT(AT), .BIAS(BIAS)
     ) core (
         .clk, .rst, .in_data, .in_valid, .in_ready, .out_data, .out_valid, .out_ready,
         .en, .tile, .due(unused_due), .w, .w_there(1'b1));
@@ -68,7 +71,9 @@ module lutra_matmul_core #(
     parameter int WBITS = 1,
     parameter int WSIGNED = 0,
     parameter int BIPOLAR = 0,  // weights are one bit, 0 and 1 for -1 and +1
-    parameter int FORM = 0,  // 0 by bit planes, 1 by selecting adders, 2 by multipliers, 3 two products in each
+    parameter int FORM = 0,  // 0 bit planes, 1 selecting adders, 2 multipliers, 3 two products in each, 4 shifts
+    parameter int TERMS = 1,  // powers of two in a weight, where that is its form, and what exponents are below
+    parameter int REACH = 1,
     parameter int SCALE = 1,  // steps of y in a step of x
     parameter int OBITS = 1,
     parameter int BIASED = 0,
@@ -157,6 +162,11 @@ module lutra_matmul_core #(
         end else if (FORM == 1) begin : g_pairs
             lutra_pairs #(
                 .PE(PE), .SIMD(SIMD), .XBITS(XBITS), .XSIGNED(XSIGNED), .WBITS(WBITS), .WSIGNED(WSIGNED),
+                .SCALE(SCALE), .OBITS(OBITS)
+            ) products (.clk, .en, .x, .w, .out_data(dots));
+        end else if (FORM == 4) begin : g_shifts
+            lutra_shifts #(
+                .PE(PE), .SIMD(SIMD), .XBITS(XBITS), .XSIGNED(XSIGNED), .WBITS(WBITS), .TERMS(TERMS), .REACH(REACH),
                 .SCALE(SCALE), .OBITS(OBITS)
             ) products (.clk, .en, .x, .w, .out_data(dots));
         end else begin : g_multiply

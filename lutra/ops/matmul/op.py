@@ -25,9 +25,11 @@ from lutra.ops.cost import estimate
 from lutra.ops.fetch.op import Fetch
 from lutra.ops.matmul.adders import found as solver_found
 from lutra.ops.matmul.adders import multiply
+from lutra.ops.matmul.digits import Digits, codes, digits, subtracted
 from lutra.ops.matmul.features import features, unrolled_features
-from lutra.ops.matmul.forms import FORMS, depth, form, multipliers
+from lutra.ops.matmul.forms import FORMS, MOST_TERMS, depth, form, multipliers
 from lutra.ops.matmul.lanes import Lanes
+from lutra.ops.matmul.parities import with_parities
 from lutra.ops.matmul.product import product
 from lutra.ops.rom import in_block, slice_bits
 from lutra.ops.weights import written, written_cost
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
 
 WIDEST = 16  # bits of an input or a weight
 KINDS = {"planes": "matmul", "pairs": "matmul_pairs", "dsp": "matmul_dsp", "dsp2": "matmul_dsp",
-         "adders": "matmul_adders"}  # in the cost table
+         "shifts": "matmul_shifts", "adders": "matmul_adders"}  # in the cost table
 UNROLLED = 2048  # weights of the largest matrix that the plan looks for a graph of adders for: seconds each
 
 
@@ -104,6 +106,14 @@ class MatMul(Unit):
         alike = bool((np.abs(self.weights.array) == 1).all())
         return Range(-1, 1, 2) if alike else self.weights.range
 
+    @cached_property
+    def digits(self) -> Digits | None:
+        """The weights as sums of powers of two; None for weights of one bit, of more than MOST_TERMS of them, or
+        that may be written.
+        """
+        found = digits(self.weights.array) if self.coding.bits > 1 and self.span is None else None
+        return found if found and found.terms <= MOST_TERMS else None
+
     def evaluate(self, *args: Array) -> Array:
         """The product, in 64 bits."""
         (x,) = args
@@ -163,7 +173,7 @@ class MatMul(Unit):
         return Loop(self.cycles(fold, x), reads, writes, 1 + self._depth(fold, x))
 
     def _lanes(self, fold: Fold, x: Range) -> Lanes:
-        return Lanes(fold.pe, fold.simd, x, self.coding)
+        return Lanes(fold.pe, fold.simd, x, self.coding, self.digits)
 
     def form(self, fold: Fold, x: Tensor) -> str:
         """How a fold multiplies; see `lutra.ops.matmul.forms`. LutraError where these widths or this fold cannot."""
@@ -175,7 +185,7 @@ class MatMul(Unit):
         return form(fold, self._lanes(fold, x.range))
 
     def multipliers(self, fold: Fold, x: Tensor) -> tuple[str, ...]:
-        """Which kinds of DSP multipliers (`Fold.mul`) these widths can have."""
+        """Which other kinds of multipliers (`Fold.mul`) these widths and weights can have."""
         return multipliers(self._lanes(fold, x.range))
 
     def _depth(self, fold: Fold, x: Tensor) -> int:
@@ -205,7 +215,7 @@ class MatMul(Unit):
 
     def _fetch(self, fold: Fold, x: Tensor) -> Fetch | None:
         nf, sf = self.folded(fold, x)
-        return Fetch(nf * sf, fold.pe * fold.simd * self.coding.bits) if fold.ram == OFFCHIP else None
+        return Fetch(nf * sf, self._width(fold, x)) if fold.ram == OFFCHIP else None
 
     def _each(self, fold: Fold, x: Tensor) -> int:
         """Cycles of a slot."""
@@ -218,12 +228,15 @@ class MatMul(Unit):
         if name == "adders":
             return self._unrolled(x)
         nf, sf = self.folded(fold, x)
-        y, bias = self.infer(x).range, self.bias(x.range)
+        y, bias = self.infer(x).range, self.bias(x.range, name == "shifts")
         params: dict[str, Param] = {
             "PE": fold.pe, "SIMD": fold.simd, "NF": nf, "SF": sf, "XBITS": x.range.bits,
-            "XSIGNED": int(x.range.signed), "WBITS": self.coding.bits, "WSIGNED": int(self.coding.signed),
-            "BIPOLAR": int(self.coding.bipolar), "SCALE": x.range.step // y.step, "OBITS": y.bits,
-            "BIASED": int(bias.any()), "FORM": FORMS.index(name), "DEPTH": self._depth(fold, x)}
+            "XSIGNED": int(x.range.signed), "WBITS": self._lanes(fold, x.range).stored(name),
+            "WSIGNED": int(self.coding.signed), "BIPOLAR": int(self.coding.bipolar),
+            "SCALE": x.range.step // y.step, "OBITS": y.bits, "BIASED": int(bias.any()), "FORM": FORMS.index(name),
+            "DEPTH": self._depth(fold, x)}
+        if name == "shifts" and self.digits:
+            params |= {"TERMS": self.digits.terms, "REACH": self.digits.reach}
         memories = {"BIAS": Memory(pack(bias.reshape(nf, fold.pe), y.bits), fold.pe * y.bits)} if bias.any() else {}
         taken, given = fold.simd * x.range.bits, (fold.pe * y.bits,)
         weights = self.memory(fold, x)
@@ -244,18 +257,29 @@ class MatMul(Unit):
 
     def _in_block(self, fold: Fold, x: Tensor) -> bool:
         nf, sf = self.folded(fold, x)
-        return in_block(fold, nf * sf, fold.pe * fold.simd * self.coding.bits)
+        return in_block(fold, nf * sf, self._width(fold, x))
 
     def memory(self, fold: Fold, x: Tensor) -> Memory:
-        """The weights. Word nf * SF + sf: lane p * SIMD + q is weights[nf * PE + p, sf * SIMD + q], stored as `_stored`
-        says.
+        """The weights. Word nf * SF + sf: lane p * SIMD + q is weights[nf * PE + p, sf * SIMD + q], where bipolar
+        stored as `with_parities` says.
         """
         nf, sf = self.folded(fold, x)
-        codes = self.coding.encode(self.weights.array).reshape(nf, fold.pe, sf, fold.simd)
-        words = self._stored(codes.transpose(0, 2, 1, 3)).reshape(nf * sf, fold.pe * fold.simd)
-        width = words.shape[1] * self.coding.bits
+        width = self._width(fold, x)
+        tiles = self._codes(fold).reshape(nf, fold.pe, sf, fold.simd).transpose(0, 2, 1, 3)
+        stored = with_parities(tiles) if self.coding.bipolar else tiles
+        words = stored.reshape(nf * sf, fold.pe * fold.simd)
         cut = slice_bits(nf * sf, width) if fold.ram not in STREAMED and self._in_block(fold, x) else 0
-        return Memory(pack(words, self.coding.bits), width, cut, blank=fold.ram == ULTRA)
+        return Memory(pack(words, width // words.shape[1]), width, cut, blank=fold.ram == ULTRA)
+
+    def _width(self, fold: Fold, x: Tensor) -> int:
+        """Bits of a word of weights."""
+        return fold.pe * fold.simd * self._lanes(fold, x.range).stored(self.form(fold, x))
+
+    def _codes(self, fold: Fold) -> Array:
+        if fold.mul == "shifts":
+            assert self.digits is not None
+            return codes(self.weights.array, self.digits)
+        return self.coding.encode(self.weights.array)
 
     def _unrolled(self, x: Tensor) -> Block:
         (rows, columns), (name, text) = self.weights.shape, module(unrolled(self, x))
@@ -267,19 +291,9 @@ class MatMul(Unit):
             return None
         return lambda circuit, lanes: multiply(circuit, self.weights.array, lanes)
 
-    def _stored(self, codes: Array) -> Array:
-        """Codes (..., SIMD) as in memory: where bipolar, of each G = SIMD // 3 lanes i, G + i, 2G + i the last holds
-        the parity of the three, which `lutra_agree` counts with.
-        """
-        group = codes.shape[-1] // 3
-        if not self.coding.bipolar or not group:
-            return codes
-        stored = codes.copy()
-        stored[..., 2 * group : 3 * group] ^= codes[..., :group] ^ codes[..., group : 2 * group]
-        return stored
-
-    def bias(self, x: Range) -> Array:
-        """What each row's sum of codes lacks to be y's code (MH,), modulo its width.
+    def bias(self, x: Range, shifts: bool = False) -> Array:
+        """What each row's sum of codes lacks to be y's code (MH,), modulo its width. shifts: what `lutra_shifts`
+        subtracts it inverts, which is one too little each time.
 
         A code c of x is worth base + step * c, so base * sum(w) is left out. A bipolar weight w with code k meets bit
         b of x as XNOR(k, b) = w * b + [w = -1], so the sum over x's bits, whose weights add up to `ones`, is too
@@ -291,6 +305,8 @@ class MatMul(Unit):
         if self.coding.bipolar:
             ones = -1 if x.signed else (1 << x.bits) - 1  # the code of all ones
             missing -= (w < 0).sum(axis=1) * ones * x.step
+        if shifts:
+            missing += subtracted(w) * x.step
         gap: Array = missing - y.lo if y.step > 1 else missing
         return (gap // y.step) & ((1 << y.bits) - 1)
 
@@ -299,18 +315,19 @@ class MatMul(Unit):
         if self.form(fold, x) == "adders":
             return unrolled_features(unrolled(self, x))
         nf, sf = self.folded(fold, x)
-        y, biased = self._known(x.range)
-        return features(fold, self.form(fold, x), nf, sf, x.range, self.coding, y, biased, family)
+        name = self.form(fold, x)
+        y, biased = self._known(x.range, name == "shifts")
+        return features(fold, name, nf, sf, self._lanes(fold, x.range), y, biased, family)
 
     @cached_property
-    def _seen(self) -> dict[Range, tuple[Range, bool]]:
+    def _seen(self) -> dict[tuple[Range, bool], tuple[Range, bool]]:
         return {}
 
-    def _known(self, x: Range) -> tuple[Range, bool]:
+    def _known(self, x: Range, shifts: bool) -> tuple[Range, bool]:
         """The range of y and whether rows have constants: found once, since folds are priced by the hundred."""
-        if x not in self._seen:
-            self._seen[x] = self._reach(x), bool(self.bias(x).any())
-        return self._seen[x]
+        if (x, shifts) not in self._seen:
+            self._seen[x, shifts] = self._reach(x), bool(self.bias(x, shifts).any())
+        return self._seen[x, shifts]
 
     def cost(self, fold: Fold, x: Tensor, family: str) -> Cost:
         """As fitted to synthesis, each form of multipliers on its own."""
@@ -320,7 +337,7 @@ class MatMul(Unit):
         if fold.ram not in (WRITTEN, ULTRA):
             return own
         nf, sf = self.folded(fold, x)
-        return own + written_cost(nf * sf, fold.pe * fold.simd * self.coding.bits, self._place(fold, x), family)
+        return own + written_cost(nf * sf, self._width(fold, x), self._place(fold, x), family)
 
     @classmethod
     def samples(cls) -> SearchStrategy[Node]:

@@ -75,7 +75,7 @@ module lutra_dot #(
             for (genvar b = 0; b < XBITS; b++) begin : g_plane
                 if (BIPOLAR != 0) begin : g_agree
                     lutra_agree #(.N(SIMD)) count (
-                        .clk, .en, .x(planes[b*FACE+:FACE]), .w(bits), .out_data(counts[b*C+:C]));
+                        .clk, .en, .take(en), .x(planes[b*FACE+:FACE]), .w(bits), .out_data(counts[b*C+:C]));
                 end else begin : g_meet
                     lutra_meet #(.N(SIMD)) count (
                         .clk, .en, .x(planes[b*FACE+:FACE]), .w(bits), .out_data(counts[b*C+:C]));

@@ -173,6 +173,7 @@ endmodule
 // (i, G + i, 2G + i) and what is left over give their high bits, one 6-input function each, and Q such pairs of
 // parities; those are again taken by three, H times. x comes with its parities (lutra_parities), shared by all rows;
 // in w's memory the third lane of a group holds the group's parity in place of its own bit, and no bit is added.
+// `take` moves the first registers, `en` all others: without it a count stays, and nothing in it changes.
 // Latency 1 + that of lutra_tally of H ones and G + B twos, B the groups of parities of more than one; 1 for N < 3.
 module lutra_agree #(
     parameter int N = 1,
@@ -181,6 +182,7 @@ module lutra_agree #(
 ) (
     input  logic                   clk,
     input  logic                   en,
+    input  logic                   take,
     input  logic [N+G+H-1:0]       x,
     input  logic [N-1:0]           w,
     output logic [$clog2(N+1)-1:0] out_data
@@ -194,14 +196,14 @@ module lutra_agree #(
         if (N < 3) begin : g_lanes
             assign p = (3 * H)'(x[N-1:0]);
             assign q = {{3 * H - N{1'b1}}, w};
-            always_ff @(posedge clk) if (en) ones <= odd;
+            always_ff @(posedge clk) if (take) ones <= odd;
             if (N == 1) begin : g_one
                 assign out_data = ones;
                 logic unused_bits;
                 assign unused_bits = &{1'b0, pairs};
             end else begin : g_two
                 logic [H-1:0] twos;
-                always_ff @(posedge clk) if (en) twos <= pairs;
+                always_ff @(posedge clk) if (take) twos <= pairs;
                 assign out_data = {twos, ones};
             end
         end else begin : g_groups
@@ -220,7 +222,7 @@ module lutra_agree #(
                 assign q = ~((3 * H)'(G'(~wp)));
             end
             always_ff @(posedge clk)
-                if (en) begin
+                if (take) begin
                     ones <= odd;
                     twos <= (G + B)'({pairs, (a & b) | (c & (a | b))});
                 end

@@ -15,13 +15,16 @@ ROWS, COLUMNS = (1, 2, 3, 4, 6, 8, 12), (1, 2, 3, 4, 5, 8, 12, 18, 24)
 @st.composite
 def _weights(draw: st.DrawFn, shape: tuple[int, int]) -> Array:
     bits = draw(st.sampled_from((1, 2, 3, 4, 5, 6, 7, 8, 8, 12, 16)))
-    match draw(st.sampled_from(("bipolar", "bipolar", "signed", "signed", "unsigned", "alike"))):
+    match draw(st.sampled_from(("bipolar", "bipolar", "signed", "signed", "unsigned", "alike", "few ones"))):
         case "bipolar":
             return 2 * integers(draw, 0, 1, shape) - 1
         case "signed":
             return integers(draw, -(2 ** (bits - 1)), 2 ** (bits - 1) - 1, shape)
         case "unsigned":
             return integers(draw, 0, 2**bits - 1, shape)
+        case "few ones":
+            terms = [integers(draw, -1, 1, shape) << integers(draw, 0, bits - 1, shape) for _ in range(1 + bits % 3)]
+            return np.clip(sum(terms[1:], terms[0]), -(2**15), 2**15 - 1)
         case _:
             return np.full(shape, draw(st.sampled_from((-3, -1, 0, 1, 2))), np.int64)
 

@@ -10,7 +10,9 @@ module lutra_matmul_streamed #(
     parameter int WBITS = 1,
     parameter int WSIGNED = 0,
     parameter int BIPOLAR = 0,  // weights are one bit, 0 and 1 for -1 and +1
-    parameter int FORM = 0,  // 0 by bit planes, 1 by selecting adders, 2 by multipliers, 3 two products in each
+    parameter int FORM = 0,  // 0 bit planes, 1 selecting adders, 2 multipliers, 3 two products in each, 4 shifts
+    parameter int TERMS = 1,  // powers of two in a weight, where that is its form, and what exponents are below
+    parameter int REACH = 1,
     parameter int SCALE = 1,  // steps of y in a step of x
     parameter int OBITS = 1,
     parameter int BIASED = 0,
@@ -44,7 +46,8 @@ module lutra_matmul_streamed #(
 
     lutra_matmul_core #(
         .PE(PE), .SIMD(SIMD), .NF(NF), .SF(SF), .XBITS(XBITS), .XSIGNED(XSIGNED), .WBITS(WBITS), .WSIGNED(WSIGNED),
-        .BIPOLAR(BIPOLAR), .FORM(FORM), .SCALE(SCALE), .OBITS(OBITS), .BIASED(BIASED), .DEPTH(DEPTH), .AT(AT), .BIAS(BIAS)
+        .BIPOLAR(BIPOLAR), .FORM(FORM), .TERMS(TERMS), .REACH(REACH), .SCALE(SCALE), .OBITS(OBITS), .BIASED(BIASED),
+        .DEPTH(DEPTH), .AT(AT), .BIAS(BIAS)
     ) core (
         .clk, .rst, .in_data(in0_data), .in_valid(in0_valid), .in_ready(in0_ready), .out_data, .out_valid, .out_ready,
         .en, .tile(unused_tile), .due, .w, .w_there(there));
