@@ -11,6 +11,7 @@ from lutra.errors import LutraError
 from lutra.ir import Array, Node
 from lutra.ops.source import Quant, QuantizeLinear, real
 from lutra.rules.affine import AFFINE, affine, affine_chain, grid, off_grid
+from lutra.rules.clip import clip
 from lutra.rules.lattice import lattice
 from lutra.rules.pairs import Pair, PairSum
 from lutra.rules.solve import WALK, Level, Solved, form, slope, solve, ties
@@ -24,10 +25,10 @@ FINEST = 16  # bits of a rounding that the model does not have
 class Proof:
     """What became of one elementwise chain, and how it was shown equal to the source.
 
-    form: nothing, shift, multiply-shift, fixed point, thresholds, table. checked: values of integers times channels
-    evaluated; walked: whether those are all that the range allows (else both sides of every step of a monotone chain).
-    ties: integers at which single precision would decide otherwise than double. error: by how much the result may lie
-    beside the source's own; 0 but where the user allows a rounding that the model does not have.
+    form: nothing, clip, shift, multiply-shift, fixed point, thresholds, table. checked: values of integers times
+    channels evaluated; walked: whether those are all that the range allows (else both sides of every step of a monotone
+    chain). ties: integers at which single precision would decide otherwise than double. error: by how much the result
+    may lie beside the source's own; 0 but where the user allows a rounding that the model does not have.
     """
 
     at: str
@@ -108,9 +109,10 @@ class Lowering:
         try:
             return self._on_lattice(settled, loc, zero)
         except LutraError:
-            if self.tolerance is None:
+            within = self._clipped(settled, loc)
+            if within is None and self.tolerance is None:
                 raise
-        return self.fixed(settled, loc)
+        return self.fixed(settled, loc) if within is None else self.integers(within, loc, zero)
 
     def fixed(self, view: View, loc: str, share: float = 1.0) -> Integers:
         """Integers of one scale whose values lie beside the view's by at most `share` of the tolerance."""
@@ -136,8 +138,24 @@ class Lowering:
         try:
             found = self._on_lattice(view, loc, zero=False)
         except LutraError:
-            return view
+            within = self._clipped(view, loc)
+            return view if within is None else self.if_integer(within, loc)
         return View(found.node, view.index, affine_chain(found.scale, found.offset))
+
+    def _clipped(self, view: View, loc: str) -> View | None:
+        """The view with a clip of its integers in place of the first operation that is not affine; None where that is
+        none (see `lutra.rules.clip`).
+        """
+        place = next(i for i, op in enumerate(view.chain) if not isinstance(op, AFFINE))
+        before, op, rest = view.chain[:place], view.chain[place], view.chain[place + 1 :]
+        found = clip(view.node, before, op)
+        if found is None:
+            return None
+        key, (node, after) = (view.node, view.chain[: place + 1]), found
+        if key not in self.solved:
+            self.proofs.append(Proof(loc, (op.kind,), "clip", 2, False, 0))
+            self.solved[key] = node
+        return View(self.solved[key], view.index, (*after, *rest))
 
     def _on_lattice(self, view: View, loc: str, zero: bool) -> Integers:
         given = view.node.out.range

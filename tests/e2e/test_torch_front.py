@@ -221,3 +221,30 @@ def test_what_a_function_may_do_wrong(name, said, tmp_path, capsys):
     assert call(["build", str(tmp_path / name)]) == 2
     text = " ".join(capsys.readouterr().err.split())
     assert said in text, text
+
+
+class Bare(nn.Module):
+    """No normalisation: accumulators of 20 bits go into ReLU, sums and means as they are."""
+
+    def __init__(self):
+        super().__init__()
+        self.c1, self.c2 = nn.Conv2d(3, 24, 3, padding=1), nn.Conv2d(24, 24, 3, padding=1)
+        self.fc = nn.Linear(24, 10)
+
+    def forward(self, x):
+        x = F.relu(self.c1(x))
+        x = x + F.relu6(self.c2(x))
+        return self.fc(F.avg_pool2d(F.relu(self.c2(x)), 4).flatten(1))
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+def test_wide_accumulators_go_through_relu_as_they_are(bits, cache):
+    torch.manual_seed(0)
+    net, x = Bare(), torch.randn(20, 3, 4, 4)
+    q.quantize(net, q.Recipe(weights=q.Fixed(bits), activations=q.Fixed(bits), elementwise=q.Fixed(8), first_last=8))
+    q.calibrate(net, [x])
+    net.eval()
+    acc = lutra.compile(net, x[:1], device="xcu280", fps=1000, cache=cache)
+    assert any(p.form == "clip" for p in acc.lowered.proofs)
+    assert (acc.run(x) == net(x)).all()
+    assert (acc.simulate(x[:2], stalls=0.2, seed=0) == net(x[:2])).all()

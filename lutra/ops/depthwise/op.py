@@ -33,7 +33,8 @@ WIDEST_OUT = 32
 class Depthwise(Unit):
     """(..., T * C), order (tap, channel) -> (..., C): y[..., c] = sum over t of weights[c, t] * x[..., t, c].
 
-    weights: (C, T) integers of at most 16 bits. `fold.pe` channels of one tap a cycle.
+    weights: (C, T) integers of at most 16 bits; x of at most 16, or 32 where all are 1. `fold.pe` channels of one
+    tap a cycle.
     """
 
     weights: Constant
@@ -48,6 +49,11 @@ class Depthwise(Unit):
         """T."""
         return self.weights.shape[1]
 
+    @property
+    def sums(self) -> bool:
+        """Whether nothing is multiplied: all weights are 1, as in average pooling."""
+        return bool((self.weights.array == 1).all())
+
     def infer(self, *args: Tensor) -> Tensor:
         """(..., T * C) -> (..., C), the narrowest range that these weights can reach."""
         (x,) = args
@@ -56,9 +62,10 @@ class Depthwise(Unit):
             raise LutraError(f"weights of shape {shape} and type {self.weights.array.dtype} are no integer matrix")
         if x.channels != shape[0] * shape[1]:
             raise LutraError(f"{shape[1]} taps of {shape[0]} channels in a pixel of {x.channels} elements")
-        for what, of in (("inputs", x.range), ("weights", self.weights.range)):
-            if of.bits > WIDEST:
-                raise LutraError(f"{what} in {of} need {of.bits} bits, at most {WIDEST} are supported",
+        most = WIDEST_OUT if self.sums else WIDEST
+        for what, of, widest in (("inputs", x.range, most), ("weights", self.weights.range, WIDEST)):
+            if of.bits > widest:
+                raise LutraError(f"{what} in {of} need {of.bits} bits, at most {widest} are supported",
                                  hint="quantise to fewer bits")
         y = self._reach(x.range)
         if y.bits > WIDEST_OUT:
@@ -102,7 +109,7 @@ class Depthwise(Unit):
             y: Array = np.einsum("ntc,tc->nc", pixels, rows)
             return y.reshape(*values.shape[:-1], shape[1])
 
-        return add if (self.weights.array == 1).all() else run
+        return add if self.sums else run
 
     def folds(self, x: Tensor) -> tuple[Fold, ...]:
         """Every divisor of the channels."""

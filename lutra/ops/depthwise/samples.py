@@ -30,7 +30,10 @@ def _weights(draw: st.DrawFn, shape: tuple[int, int]) -> Array:
 
 @st.composite
 def nodes(draw: st.DrawFn) -> Node:
-    """Filters of 1 to 25 taps with weights of 1 to 8 bits, over an input of 1 to 8 bits."""
+    """Filters of 1 to 25 taps with weights of 1 to 8 bits, over an input of 1 to 8 bits; sums, over one of up to 24."""
     channels, taps = draw(st.sampled_from(CHANNELS)), draw(st.sampled_from(TAPS))
+    if draw(st.sampled_from((False, False, False, True))):
+        x = draw(inputs((channels * taps,), bits=24))
+        return Node(Depthwise(Constant(np.ones((channels, taps), np.int64))), (x,))
     x = draw(inputs((channels * taps,)))
     return Node(Depthwise(Constant(draw(_weights((channels, taps))))), (x,))
