@@ -84,7 +84,7 @@ module lutra_requant #(
             end else begin : g_saturate
                 wire [WIDTH-1:0] end_of = below ? LOW : ~LOW;
                 assign kept = (outside ? end_of : quotient[WIDTH-1:0])
-                            ^ WIDTH'(OVERFLOW == 3 && SIGNED != 0 && (least || (outside && below)));
+                            ^ WIDTH'(OVERFLOW == 3 && SIGNED != 0 && (outside ? below : least));
             end
             assign code[p*OBITS+:OBITS] = OBITS'(kept);
         end
