@@ -146,7 +146,9 @@ class Lowering:
         """The view with a clip of its integers in place of the first operation that is not affine; None where that is
         none (see `lutra.rules.clip`).
         """
-        place = next(i for i, op in enumerate(view.chain) if not isinstance(op, AFFINE))
+        place = next((i for i, op in enumerate(view.chain) if not isinstance(op, AFFINE)), None)
+        if place is None:
+            return None
         before, op, rest = view.chain[:place], view.chain[place], view.chain[place + 1 :]
         found = clip(view.node, before, op)
         if found is None:

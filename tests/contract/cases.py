@@ -132,7 +132,9 @@ def series(cls: type[Hardware], number: int) -> list[Node]:
 def choose(cls: type[Hardware], limit: int) -> list[Case]:
     """Up to `limit` cases that tell as much as they can: each next one brings the most traits that no case before it
     has, weighed by how many values it gives, and is the narrower one among equals."""
-    pool = [(traits(case), case.levels, case) for case in candidates(cls)]
+    found = candidates(cls)
+    names = {name for case in found for name, _ in numbers(case)}
+    pool = [(traits(case, names), case.levels, case) for case in found]
     chosen: list[Case] = []
     seen: set[Trait] = set()
     while pool and len(chosen) < limit:
@@ -162,11 +164,16 @@ def streams(node: Node) -> bool:
     return isinstance(node.op, Unit) and type(node.op).feeder is not Unit.feeder
 
 
-def traits(case: Case) -> set[Trait]:
-    """What a case's hardware is like: all triples of (parameter, size of its value), and how each two parameters
-    compare and divide."""
+def numbers(case: Case) -> list[tuple[str, int]]:
+    """The parameters of a case's hardware, and how many instances there are beside it."""
     streamed = ("STREAMED", len(case.netlist.instances) - 1)
-    params = sorted((k, v) for k, v in [*case.instance.block.params.items(), streamed] if isinstance(v, int))
+    return [(k, v) for k, v in [*case.instance.block.params.items(), streamed] if isinstance(v, int)]
+
+
+def traits(case: Case, names: set[str]) -> set[Trait]:
+    """What a case's hardware is like: all triples of (parameter, size of its value), and how each two parameters
+    compare and divide. names: those of the operator's parameters, of which a case may leave some as they are."""
+    params = sorted((dict.fromkeys(names, 0) | dict(numbers(case))).items())
     sizes = [(k, v if v < 3 else 1 + v.bit_length()) for k, v in params]
     ratios = [(a, b, (x > y) - (x < y), bool(x and y and not (x % y and y % x)))
               for (a, x), (b, y) in combinations(params, 2)]

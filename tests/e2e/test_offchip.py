@@ -66,9 +66,10 @@ def test_interval_is_what_the_bandwidth_allows_where_it_does_not(acc, frames):
     total = sum(acc.plan.traffic.values())
     for part in (0.5, 0.25):
         rate = total / acc.interval * part
-        found, _ = run(acc, frames, Memory(rate=rate))
-        done = found.left.reshape(len(frames), -1)[:, -1]
-        interval = (done[-1] - done[7]) / (len(frames) - 8)
+        found, _ = run(acc, np.tile(frames, (16, 1, 1, 1)), Memory(rate=rate))
+        done = found.left.reshape(16 * len(frames), -1)[:, -1]
+        half = 8 * len(frames)  # by then what the FIFOs held at the beginning is gone
+        interval = (done[-1] - done[half - 1]) / half
         assert interval == pytest.approx(total / rate, rel=0.02)
 
 
@@ -133,7 +134,7 @@ def test_measured_as_planned_where_memory_bounds_the_interval(cache):
     """The digits at a clock at which the memory is slow."""
     acc = lutra.compile(DIGITS, "ecp5-25k", clock_mhz=400, budget=0.9, weights="offchip", cache=cache)
     assert acc.interval > max(acc.plan.cycles.values())
-    assert acc.measure(24)["interval"] == pytest.approx(acc.interval, rel=0.01)
+    assert acc.measure(400)["interval"] == pytest.approx(acc.interval, rel=0.01)
     assert acc.summary().throughput.bottleneck == "off-chip memory"
 
 

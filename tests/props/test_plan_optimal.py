@@ -12,7 +12,7 @@ from lutra.plan.fitting import fastest_within
 from lutra.plan.search import measure
 from lutra.plan.solve import cheapest, within
 
-PRICES = np.array([1.0, 0.1, 3.0, 2.0])
+PRICES = np.array([1.0, 0.1, 3.0, 2.0, 5.0])
 
 
 def layer(rng, reads, most):
@@ -71,7 +71,7 @@ def test_cheapest_is_the_cheapest_of_all(net, interval):
 
 
 @settings(max_examples=300, deadline=None)
-@given(networks(), st.integers(1, 9), st.lists(st.integers(0, 60), min_size=4, max_size=4))
+@given(networks(), st.integers(1, 9), st.lists(st.integers(0, 60), min_size=len(RESOURCES), max_size=len(RESOURCES)))
 def test_within_finds_a_choice_exactly_where_one_fits(net, interval, limits):
     limits = np.array(limits, dtype=float)
     fitting = [c for cycles, c in every(net) if cycles <= interval and c.fits(limits)]
@@ -83,7 +83,7 @@ def test_within_finds_a_choice_exactly_where_one_fits(net, interval, limits):
 
 
 @settings(max_examples=200, deadline=None)
-@given(networks(), st.lists(st.integers(0, 60), min_size=4, max_size=4))
+@given(networks(), st.lists(st.integers(0, 60), min_size=len(RESOURCES), max_size=len(RESOURCES)))
 def test_bisection_finds_the_shortest_interval_that_fits(net, limits):
     limits = np.array(limits, dtype=float)
     fitting = [cycles for cycles, c in every(net) if c.fits(limits)]

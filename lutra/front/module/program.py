@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from lutra.errors import LutraError
 from lutra.front.module.tensors import array
 
 if TYPE_CHECKING:
@@ -67,9 +68,13 @@ def key(node: Any) -> str:
 
 
 def shapes(node: Any) -> tuple[tuple[int, ...], ...]:
-    """Of the results, as the example's run has them; () where one is no tensor."""
+    """Of the results, as the example's run has them; () where one is no tensor. LutraError where the data decide it."""
     value = node.meta.get("val")
     many = value if isinstance(value, (list, tuple)) else (value,)
+    sizes = [d for v in many if hasattr(v, "shape") for d in v.shape]
+    if any(not isinstance(d, int) and d.node.maybe_as_int() is None for d in sizes):
+        raise LutraError("the shape of its result depends on the values of the network's data",
+                         hint="select by masks that multiply, not by indices that are computed")
     return tuple(tuple(int(d) for d in v.shape) if hasattr(v, "shape") else () for v in many)
 
 
