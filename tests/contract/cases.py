@@ -23,6 +23,7 @@ from lutra.tools.cache import Cache
 
 SERIES = 3
 LIMIT = {"MatMul": 48, "Pad": 20, "Reorder": 24, "Requant": 56, "Rescale": 24}  # cases, where more than usual
+SOME = 3  # parameters; modules made for one case have fewer
 DRAWN = 120  # samples of an operator that cases are chosen from
 PATIENCE = 20_000  # far above any sample's interval
 
@@ -172,8 +173,10 @@ def numbers(case: Case) -> list[tuple[str, int]]:
 
 def traits(case: Case, names: set[str]) -> set[Trait]:
     """What a case's hardware is like: all triples of (parameter, size of its value), and how each two parameters
-    compare and divide. names: those of the operator's parameters, of which a case may leave some as they are."""
-    params = sorted((dict.fromkeys(names, 0) | dict(numbers(case))).items())
+    compare and divide. names: those of the operator's parameters, of which a case may leave
+    some as they are."""
+    own = dict(numbers(case))
+    params = sorted((dict.fromkeys(names, 0) | own if len(own) >= SOME else own).items())
     sizes = [(k, v if v < 3 else 1 + v.bit_length()) for k, v in params]
     ratios = [(a, b, (x > y) - (x < y), bool(x and y and not (x % y and y % x)))
               for (a, x), (b, y) in combinations(params, 2)]
