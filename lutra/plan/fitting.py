@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -15,9 +16,11 @@ from lutra.plan.depths import stream_depths
 from lutra.plan.devices import Device
 from lutra.plan.plan import Plan
 from lutra.plan.search import Choice
-from lutra.plan.solve import within
+from lutra.plan.solve import cheapest, within
 
 WHOLE_PLANS = 3  # made until one fits: in a large network the streams of each take many seconds
+FASTER = (1 / 2, 1 / 4)  # of what a plan's FIFOs cost, that the folds of faster ones may cost more
+SMALL = 1 << 18  # elements a frame of all streams, up to which a whole plan takes a small part of compiling
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,10 +51,50 @@ class Fitting:
             if choice is None:
                 break
             plan = planned(self.graph, self.device, self.clock_mhz, self.folds(choice))
-            if (np.array(vector(plan.cost)) <= self.limits).all():
+            if self._fits(plan):
                 return plan, over
             over, fifos = plan, np.maximum(fifos, self._fifos(plan))
         return None, over
+
+    def cheapened(self, plan: Plan | None) -> Plan | None:
+        """The cheapest that fits of this plan and, in a SMALL network, of faster ones: folds are chosen without FIFOs,
+        and a faster network may need fewer of them.
+        """
+        best = plan if plan and self._fits(plan) else None
+        if plan is None or sum(n.out.size for n in self.graph.nodes) > SMALL:
+            return best
+        fifos, price = float(self.price @ self._fifos(plan)), self._price(plan)
+        below = float("inf")
+        for share in FASTER:
+            choice = self._fastest_for(min(price - (1 - share) * fifos, below))
+            faster = self.bare(choice) if choice else plan
+            if choice is None or faster.interval >= plan.interval:
+                break
+            below = float(self.price @ choice.cost) * (1 - 1e-9)  # the next one is another one
+            faster = planned(self.graph, self.device, self.clock_mhz, self.folds(choice))
+            if self._fits(faster) and (best is None or self._price(faster) < self._price(best)):
+                best = faster
+        return best
+
+    def _fastest_for(self, price: float) -> Choice | None:
+        """The cheapest choice at the shortest interval at which one costs no more, without FIFOs."""
+
+        def choice(k: int) -> Choice | None:
+            return cheapest(self.choices, int(self.choices.intervals[k]), self.price)
+
+        def enough(k: int) -> bool:
+            found = choice(k)
+            return found is not None and float(self.price @ found.cost) <= price
+
+        indices = range(len(self.choices.intervals))
+        k = bisect_left(indices, True, key=enough)
+        return choice(k) if k in indices else None
+
+    def _price(self, plan: Plan) -> float:
+        return float(self.price @ vector(plan.cost))
+
+    def _fits(self, plan: Plan) -> bool:
+        return bool((np.array(vector(plan.cost)) <= self.limits).all())
 
     def fastest(self, limits: Array) -> Choice | None:
         """The cheapest of the fastest choices within limits; where off-chip memory is slower than that, the cheapest

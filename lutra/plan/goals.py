@@ -26,9 +26,10 @@ def for_fps(graph: Graph, device: Device, clock_mhz: float, fps: float, weights:
     """The cheapest plan with at least `fps` frames a second that fits the whole device.
 
     Cheapest by the sum of the shares of LUTs, memories and multipliers (flip-flops a tenth), converters priced, FIFOs
-    not: their depths depend on the whole. Exact where it fits; see `solve.within` for where a resource runs short, and
-    `Fitting` for where FIFOs push it over. LutraError where no fold is that fast, or none that fast fits: it names the
-    greatest frame rate that does; or off-chip memory is too slow. weights: see `stream_places`.
+    not: their depths depend on the whole (but see `Fitting.cheapened`). Exact where it fits; see `solve.within` for
+    where a resource runs short, and `Fitting` for where FIFOs push it over. LutraError where no fold is that fast, or
+    none that fast fits: it names the greatest frame rate that does; or off-chip memory is too slow. weights: see
+    `stream_places`.
     """
     if not 0 < fps < float("inf"):
         raise LutraError(f"a rate of {fps} frames a second", hint="give a positive number")
@@ -39,11 +40,14 @@ def for_fps(graph: Graph, device: Device, clock_mhz: float, fps: float, weights:
     if best is None:
         raise _too_fast(fitting, fps, interval)
     plan, found = fitting.plan(lambda room: within(fitting.choices, interval, fitting.price, room))
-    if plan is not None:
+    if plan := fitting.cheapened(plan or found):
         if short := shortage(plan, fps):
             raise short
         return plan
-    raise _too_small(_needed(best, found), device, WHOLE, f"{fps:g} frames/s", _what_fits(fitting, found))
+    fastest, _ = fitting.plan(fitting.fastest)
+    if fastest is None or fastest.interval > interval:
+        raise _too_small(_needed(best, found), device, WHOLE, f"{fps:g} frames/s", _what_fits(fastest))
+    return fastest  # with fewer converters and FIFOs
 
 
 def for_budget(
@@ -72,11 +76,8 @@ def _needed(best: Choice, found: Plan | None) -> Array:
     return best.cost if found is None else np.array(vector(found.cost))
 
 
-def _what_fits(fitting: Fitting, found: Plan | None) -> str:
-    """A hint: the greatest rate that fits, and how. found: a plan whose FIFOs pushed it over, so that it need not be
-    found again.
-    """
-    plan, _ = fitting.plan(fitting.fastest, found)
+def _what_fits(plan: Plan | None) -> str:
+    """A hint: the greatest rate that fits, and how."""
     if plan is None:
         return "no fold of this model fits; choose a larger device"
     folds = ", ".join(f"{plan.names[n]} {f}" for n, f in plan.folds.items() if n.op.kind == "matmul")

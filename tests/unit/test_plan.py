@@ -2,11 +2,13 @@
 
 import json
 from dataclasses import FrozenInstanceError, replace
+from importlib.resources import as_file, files
 from itertools import product
 
 import numpy as np
 import pytest
 
+import lutra
 from lutra.errors import LutraError
 from lutra.ir import REAL, Constant, Graph, Input, Node, Range, Tensor
 from lutra.ops.base import Fold
@@ -14,15 +16,18 @@ from lutra.ops.matmul.op import MatMul
 from lutra.ops.reshape.op import Reshape
 from lutra.ops.source import Relu
 from lutra.ops.threshold.op import Threshold
+from lutra.plan import fitting
 from lutra.plan.candidates import RAMS, vector
 from lutra.plan.candidates import network as choices_of
 from lutra.plan.devices import device
+from lutra.plan.fitting import planned
 from lutra.plan.folding import by_hand, for_budget, for_fps
 from lutra.plan.goals import prices
 from lutra.plan.names import layer_names, pipeline
 from lutra.plan.pipeline import connect
 from lutra.plan.plan import Plan
 from lutra.plan.search import measure
+from lutra.plan.solve import cheapest
 
 ZYNQ = device("xc7z020")
 CLOCK = 100.0
@@ -78,9 +83,42 @@ def test_rate_is_reached_at_the_least_cost_of_all_folds(small, interval):
     plan = for_fps(small, ZYNQ, CLOCK, CLOCK * 1e6 / interval)
     assert plan.interval <= interval
     assert plan.fps >= CLOCK * 1e6 / interval
-    bare = connect(small, plan.folds, {}).stages
-    got = sum(prices(ZYNQ) @ vector(s.cost("xc7")) for s in bare)
-    assert np.isclose(got, min(cost for cost, slowest in every_choice(small) if slowest <= interval))
+    found = choices_of(small, "xc7")
+    choice = cheapest(found, interval, prices(ZYNQ))
+    least = min(cost for cost, slowest in every_choice(small) if slowest <= interval)
+    assert np.isclose(prices(ZYNQ) @ choice.cost, least)
+    folds = {n: layer.folds[p] for n, layer, p in zip(found.nodes, found.layers, choice.picks, strict=True)}
+    assert price(plan) <= price(planned(small, ZYNQ, CLOCK, folds))  # it may be another one that has smaller FIFOs
+
+
+def price(plan):
+    return prices(plan.device) @ vector(plan.cost)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    with as_file(files("lutra.data") / "digits.onnx") as model:
+        acc = lutra.compile(model, "ecp5-25k", fps=1, input_range=(0, 16), input_scale=1 / 16)
+    return acc.lowered.graph
+
+
+def test_a_lower_rate_is_no_dearer(digits):
+    rates = (5_000, 20_000, 30_000, 50_000, 100_000, 150_000)
+    plans = [for_fps(digits, device("ecp5-25k"), CLOCK, fps) for fps in rates]
+    found = [price(p) for p in plans]
+    assert found == sorted(found)
+    assert found[0] < found[-1]
+
+
+@pytest.mark.parametrize("small", [fitting.SMALL, 0])
+def test_a_rate_is_not_refused_where_a_faster_plan_fits(digits, small, monkeypatch):
+    monkeypatch.setattr(fitting, "SMALL", small)  # in a large network only the fastest plan is tried
+    tiny = replace(device("ecp5-25k"), name="tiny", lut=1727, ff=2_000, bram=0, dsp=0)
+    plan = for_fps(digits, tiny, CLOCK, 20_000)  # the folds for this rate fit, and with their FIFOs do not
+    assert plan.fps >= 20_000
+    assert max(plan.share.values()) <= 1
+    with pytest.raises(LutraError, match="no fold of this model fits"):
+        for_fps(digits, replace(tiny, lut=1200), CLOCK, 20_000)
 
 
 def every_choice(graph):
