@@ -23,6 +23,7 @@ from lutra.plan.memory import bytes_a_cycle
 from lutra.plan.plan import Plan
 from lutra.rules.ends import InputEnd
 from lutra.rules.lower import Lowered
+from lutra.sim.csim import CModel
 from lutra.sim.reference import Runner
 from lutra.sim.rtl import Memory, RtlModel, RtlRun, from_words, to_words
 from lutra.tools.cache import Cache
@@ -61,6 +62,7 @@ class Accelerator:
     lowered: Lowered
     plan: Plan
     cache: Cache
+    backend: str = "rtl"  # what a build folder holds: "rtl", "hls", or "both"
     measured: dict[str, Any] = field(default_factory=dict)  # what verbs found out, for the report
 
     # -- what it computes
@@ -81,27 +83,36 @@ class Accelerator:
 
     def simulate(
         self, x: Any, stalls: float = 0.0, seed: int = 0, raw: bool = False, vcd: Path | None = None,
-        weights: Mapping[str, Any] | None = None,
+        weights: Mapping[str, Any] | None = None, backend: str = "rtl",
     ) -> Any:
         """The same through the RTL, in Verilator. stalls: share of cycles in which each end holds back, at random.
         weights: other ones, written through the AXI4-Lite port before the first frame (see `writes`); memories that
         wake up with nothing are written in any case.
+        With backend "hls" by C simulation of the HLS form instead, which has no cycles: none of these apply.
         """
         fed = self._fed(x, InputEnd.integers)
-        run = self._rtl_run(fed, stalls, seed, vcd, weights=weights or {})
-        return single(like(x, self._results(self._decoded(run), raw)))
+        if backend != "rtl" and (stalls or vcd or weights):
+            raise LutraError("stalls, waveforms and written weights are of the RTL's simulation",
+                             hint='leave them out, or use backend="rtl"')
+        words = (self._words_of(self._rtl_run(fed, stalls, seed, vcd, weights=weights or {})) if backend == "rtl"
+                 else self._simulated(fed, backend))
+        return single(like(x, self._results(self._decoded(words), raw)))
 
-    def verify(self, x: Any, stalls: float = 0.0, seed: int = 0) -> int:
+    def verify(self, x: Any, stalls: float = 0.0, seed: int = 0, backend: str = "rtl") -> int:
         """Simulate the frames and compare every output integer with the integer graph's; how many there were.
 
         LutraError, with the first frame and place, where one differs.
         """
         fed = self._fed(x, InputEnd.integers)
+        words = (self._words_of(self._rtl_run(fed, stalls, seed, None)) if backend == "rtl"
+                 else self._simulated(fed, backend))
         pairs = zip(self._results(self._runner.outputs(fed), raw=True),
-                    self._results(self._decoded(self._rtl_run(fed, stalls, seed, None)), raw=True), strict=True)
-        words = sum(_compared(*pair, f"output {k}, " * (len(self.lowered.outputs) > 1)) for k, pair in enumerate(pairs))
-        self.measured["verified"] = {"frames": len(fed[0]), "words": words, "stalls": stalls, "seed": seed}
-        return words
+                    self._results(self._decoded(words), raw=True), strict=True)
+        integers = sum(_compared(*pair, f"output {k}, " * (len(self.lowered.outputs) > 1), backend)
+                       for k, pair in enumerate(pairs))
+        key = "verified" if backend == "rtl" else f"verified_{backend}"
+        self.measured[key] = {"frames": len(fed[0]), "words": integers, "stalls": stalls, "seed": seed}
+        return integers
 
     def writes(self, weights: Mapping[str, Any] | None = None) -> Array:
         """What a host writes through the AXI4-Lite port to give layers other weights: (n, 2), uint32, an address and a
@@ -195,6 +206,12 @@ class Accelerator:
 
         return sources(self.netlist)
 
+    def hls(self) -> dict[str, str]:
+        """The design's HLS form: name to text, C++ and memories. LutraError for an operator that has none."""
+        from lutra.hw.cpp import sources
+
+        return sources(self.netlist)
+
     def memory_map(self) -> list[dict[str, Any]]:
         """Where the constants of each layer that streams them lie in the memory image, `weights.bin` of a build folder:
         the layer, the port whose `_base` is the image's address plus `offset`, `bytes`, and bits of a beat.
@@ -228,11 +245,13 @@ class Accelerator:
 
         return written(Path(path), page(self.summary().data()))
 
-    def save(self, folder: str | Path) -> Path:
-        """Write the build folder: graphs, plan, RTL, report; whole or not at all. `lutra.load` reads it back."""
+    def save(self, folder: str | Path, backend: str = "") -> Path:
+        """Write the build folder: graphs, plan, RTL or HLS form or both ("rtl", "hls", "both"; by default what a folder
+        held that this was read from, or the RTL), report; whole or not at all. `lutra.load` reads it back.
+        """
         from lutra.store import save
 
-        return save(self, Path(folder))
+        return save(replace(self, backend=backend) if backend else self, Path(folder))
 
     def replan(self, plan: Plan) -> Accelerator:
         """The same network under another plan."""
@@ -252,6 +271,10 @@ class Accelerator:
     @cached_property
     def _model(self) -> RtlModel:
         return RtlModel.build(self.netlist, self.cache)
+
+    @cached_property
+    def _c_model(self) -> CModel:
+        return CModel.build(self.netlist, self.cache)
 
     def _fed(self, x: Any, form: Callable[[InputEnd, Array], Array]) -> tuple[Array, ...]:
         """Frames for each input, in a form that its end gives them."""
@@ -274,16 +297,30 @@ class Accelerator:
         """
         from lutra.plan.written import first_writes
 
+        words = self._encoded(fed)
+        arrivals = tuple(np.full(len(w), start) for w in words) if start else None
+        memory = Memory(LATENCY, rate=bytes_a_cycle(self.plan.device, self.plan.clock_mhz), stalls=stalls)
+        return self._model.run(words, stalls=stalls, seed=seed, arrivals=arrivals, vcd=vcd, memory=memory,
+                               writes=first_writes(self.plan, self.netlist, weights) if self.netlist.windows else None)
+
+    def _simulated(self, fed: tuple[Array, ...], backend: str) -> tuple[Array, ...]:
+        """The words of each output, by C simulation of the HLS form."""
+        if backend != "hls":
+            raise LutraError(f"backend={backend!r} cannot be simulated", hint='"rtl" or "hls"')
+        return self._c_model.run(self._encoded(fed))
+
+    def _words_of(self, run: RtlRun) -> tuple[Array, ...]:
+        return tuple(end.words for end in run.received)
+
+    def _encoded(self, fed: tuple[Array, ...]) -> tuple[Array, ...]:
+        """The words of each input's stream."""
         if not len(fed[0]):
             raise LutraError("there are no frames to simulate", "input", "give an array with at least one frame")
         words = []
         for x, given, end in zip(fed, self.lowered.inputs, self.netlist.inputs, strict=True):
             lanes = self.netlist.width(end.stream) // given.range.bits
             words.append(to_words(given.range.encode(x).reshape(-1, lanes), given.range.bits))
-        arrivals = tuple(np.full(len(w), start) for w in words) if start else None
-        memory = Memory(LATENCY, rate=bytes_a_cycle(self.plan.device, self.plan.clock_mhz), stalls=stalls)
-        return self._model.run(tuple(words), stalls=stalls, seed=seed, arrivals=arrivals, vcd=vcd, memory=memory,
-                               writes=first_writes(self.plan, self.netlist, weights) if self.netlist.windows else None)
+        return tuple(words)
 
     @property
     def _filled(self) -> int:
@@ -292,23 +329,23 @@ class Accelerator:
                    for i in self.netlist.instances if i.block.region)
         return 2 * LATENCY + ceil(2 * held / bytes_a_cycle(self.plan.device, self.plan.clock_mhz)) if held else 0
 
-    def _decoded(self, run: RtlRun) -> tuple[Array, ...]:
+    def _decoded(self, words: tuple[Array, ...]) -> tuple[Array, ...]:
         """The integers of each output, as the integer graph has them."""
         found = []
-        for received, node, end in zip(run.received, self.lowered.graph.outputs, self.netlist.outputs, strict=True):
+        for received, node, end in zip(words, self.lowered.graph.outputs, self.netlist.outputs, strict=True):
             of = node.out.range
-            codes = from_words(received.words, self.netlist.width(end.stream) // of.bits, of.bits)
+            codes = from_words(received, self.netlist.width(end.stream) // of.bits, of.bits)
             found.append(of.decode(codes).reshape(-1, *node.out.shape))
         return tuple(found)
 
 
-def _compared(ours: Array, theirs: Array, output: str) -> int:
+def _compared(ours: Array, theirs: Array, output: str, backend: str) -> int:
     """How many integers there are of an output, all of them equal; LutraError where one differs."""
     wrong = np.argwhere(ours != theirs)
     if len(wrong):
         at = tuple(int(i) for i in wrong[0])
-        raise LutraError(f"{len(wrong)} of {ours.size} output integers of the RTL differ", f"{output}frame {at[0]}",
-                         f"the first is {theirs[at]} instead of {ours[at]}; please report this model")
+        raise LutraError(f"{len(wrong)} of {ours.size} output integers of the {backend.upper()} differ",
+                         f"{output}frame {at[0]}", f"the first is {theirs[at]} instead of {ours[at]}; please report this model")
     return int(ours.size)
 
 

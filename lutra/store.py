@@ -29,10 +29,13 @@ from lutra.tools.cache import Cache
 
 FORM = 2  # of the folder; raised when an older reader would misread it
 MARK = "lutra.json"
+BACKENDS = ("rtl", "hls", "both")
 
 
 def save(acc: Accelerator, folder: Path) -> Path:
     """Write `folder`: graphs as text, ends, plan, RTL, report. What was there before, if Lutra's own, is replaced."""
+    if acc.backend not in BACKENDS:
+        raise LutraError(f"backend={acc.backend!r} cannot be built", hint=f"one of {', '.join(BACKENDS)}")
     if folder.exists() and any(folder.iterdir()) and not (folder / MARK).is_file():
         raise LutraError(f"{folder} holds files that are not Lutra's", str(folder), "choose an empty or new folder")
     whole(folder, lambda draft: _fill(acc, draft))
@@ -49,10 +52,11 @@ def _fill(acc: Accelerator, draft: Path) -> None:
     arrays = {f"{name}.{key}": c.array for name, part in parts.items() for key, c in part.constants.items()}
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
     (draft / "ends.npz").write_bytes(buffer.getvalue())
-    rtl = draft / "rtl"
-    rtl.mkdir()
-    for name, text in acc.rtl().items():
-        (rtl / name).write_text(text, encoding="utf-8")
+    for kind, files in (("rtl", acc.rtl), ("hls", acc.hls)):
+        if acc.backend in (kind, "both"):
+            (draft / kind).mkdir()
+            for name, text in files().items():
+                (draft / kind / name).write_text(text, encoding="utf-8")
     if places := acc.memory_map():
         (draft / "weights.bin").write_bytes(image(acc.netlist))
         _write_json(draft / "weights.json", places)
@@ -65,6 +69,7 @@ def _fill(acc: Accelerator, draft: Path) -> None:
         shutil.copyfile(placed["bitstream"], draft / "design.bit")
     _write_json(draft / MARK, {
         "form": FORM, "lutra": __version__, "model": asdict(acc.facts), "plan": acc.plan.to_json(),
+        "backend": acc.backend,
         "inputs": [p.plain for p in inputs], "outputs": [p.plain for p in outputs],
         "proofs": [asdict(p) for p in acc.lowered.proofs], "measured": acc.measured,
     })
@@ -146,7 +151,8 @@ def _read(folder: Path, facts: dict[str, Any], cache: Cache) -> Accelerator:
     last = tuple(part.output_end() for part in parts[len(first) :])
     proofs = tuple(Proof(**{**p, "operations": tuple(p["operations"])}) for p in facts["proofs"])
     lowered = Lowered(graph, first, last, proofs)
-    acc = Accelerator(ModelFile(**facts["model"]), source, lowered, Plan.from_json(facts["plan"], graph), cache)
+    acc = Accelerator(ModelFile(**facts["model"]), source, lowered, Plan.from_json(facts["plan"], graph), cache,
+                      facts.get("backend", "rtl"))
     acc.measured.update(facts["measured"])
     if "placed" in acc.measured:
         acc.measured["placed"]["bitstream"] = str(folder / "design.bit")  # never a path that the file names

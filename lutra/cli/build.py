@@ -25,6 +25,8 @@ from lutra.cli.console import emit, percent, steps, table
 @click.option("--weights", default="auto", show_default=True, metavar="PLACE",
               help="Where the weights of matrices live: auto, on the chip; written, in memories that a host can"
                    " overwrite; offchip, in the device's memory.")
+@click.option("--backend", type=click.Choice(("rtl", "hls", "both")), default="rtl", show_default=True,
+              help="What the folder holds: SystemVerilog, C++ for HLS, or both.")
 @options.fed
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("build"), show_default=True,
               help="The build folder.")
@@ -35,7 +37,7 @@ from lutra.cli.console import emit, percent, steps, table
 @options.as_json
 def build(
     model: Path, device: str, fps: float | None, budget: float | None, folding: Path | None, clock: float,
-    weights: str, input_range: tuple[int, int] | None, input_scale: float | None,
+    weights: str, backend: str, input_range: tuple[int, int] | None, input_scale: float | None,
     formats: tuple[tuple[str, int, int, float], ...], tolerance: float | None, output: Path, measure: bool, synth: bool,
     place: bool, cache: Path | None, as_json: bool,
 ) -> None:
@@ -55,7 +57,7 @@ def build(
             tolerance=tolerance, cache=cache, **given))
         for what, verb in chosen:
             bar.do(what, lambda verb=verb: verb(acc))  # type: ignore[misc]
-        bar.do("write", lambda: acc.save(output))
+        bar.do("write", lambda: acc.save(output, backend))
     emit({**acc.summary().data(), "folder": str(output)}, as_json, lambda out: overview(out, acc, output))
 
 

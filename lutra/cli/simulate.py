@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from lutra import LutraError
 from lutra.cli import options
 from lutra.cli.console import emit, steps, table
 
@@ -19,14 +20,20 @@ from lutra.cli.console import emit, steps, table
 @click.option("--stalls", type=click.FloatRange(0, 1, max_open=True), default=0.0, show_default=True,
               help="Share of cycles in which each end holds back, at random.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the stalls.")
+@click.option("--backend", type=click.Choice(("rtl", "hls")), default="rtl", show_default=True,
+              help="RTL in Verilator, or the C++ for HLS, compiled and run: equal integers, no cycles.")
 @click.option("--vcd", type=click.Path(path_type=Path), help="Write waveforms here.")
 @options.cache
 @options.as_json
 def simulate(
-    folder: Path, inputs: tuple[str, ...], output: Path | None, raw: bool, stalls: float, seed: int, vcd: Path | None,
-    cache: Path | None, as_json: bool,
+    folder: Path, inputs: tuple[str, ...], output: Path | None, raw: bool, stalls: float, seed: int, backend: str,
+    vcd: Path | None, cache: Path | None, as_json: bool,
 ) -> None:
     """Simulate the RTL of a build FOLDER; compare every output integer, and measure cycles."""
+    if backend == "hls":
+        if stalls or vcd:
+            raise LutraError("stalls and waveforms are of the RTL's simulation", hint="leave out --backend hls")
+        return _simulate_hls(folder, inputs, output, raw, cache, as_json)
     with steps(4 + (vcd is not None)) as bar:
         acc = bar.do("open", lambda: options.opened(folder, cache))
         x = options.frames(inputs, acc.input_names)
@@ -45,6 +52,25 @@ def simulate(
     rows = [("frames", f"{count:,} in {seconds:.1f} s"), ("output integers", f"{words:,}, all as the integer graph's"),
             ("interval", f"{cycles['interval']:,} cycles measured, {acc.interval:,} planned"),
             ("latency", f"{cycles['latency']:,} cycles measured, {acc.latency:,} planned")]
+    emit(result, as_json, lambda out: out.print(table(("", ""), rows, left=2)))
+
+
+def _simulate_hls(
+    folder: Path, inputs: tuple[str, ...], output: Path | None, raw: bool, cache: Path | None, as_json: bool
+) -> None:
+    """By C simulation: integers, no cycles."""
+    with steps(3) as bar:
+        acc = bar.do("open", lambda: options.opened(folder, cache))
+        x = options.frames(inputs, acc.input_names)
+        begin = time.monotonic()
+        words = bar.do("compile and simulate", lambda: acc.verify(x, backend="hls"))
+        seconds = time.monotonic() - begin
+        bar.do("write", lambda: acc.save(folder))
+    if output:
+        options.store(output, acc.run(x, raw=raw))
+    count = acc.measured["verified_hls"]["frames"]
+    result = {"frames": count, "words": words, "differing": 0, "seconds": seconds}
+    rows = [("frames", f"{count:,} in {seconds:.1f} s"), ("output integers", f"{words:,}, all as the integer graph's")]
     emit(result, as_json, lambda out: out.print(table(("", ""), rows, left=2)))
 
 

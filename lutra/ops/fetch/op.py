@@ -82,7 +82,7 @@ class Fetch:
         """`lutra_fetch` of these words."""
         params = {"WIDTH": self.width, "WORDS": self.words * self.copies, "BUS": self.bus, "BURST": self.burst,
                   "DEPTH": self.depth, "BLOCK": int(self._in_block)}
-        region = Region(self.image(words), self.bus)
+        region = Region(self.image(words), self.bus, self.words)
         return Block("lutra_fetch", params, inputs=(), outputs=(self.width,), region=region)
 
     @property

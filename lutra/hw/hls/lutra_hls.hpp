@@ -1,0 +1,172 @@
+// What the library's HLS units share: words of codes, and all that differs between vendors' headers.
+//
+// A word of a stream is ap_uint<lanes * bits>, its first code in the low bits, as on the streams of the RTL. Memories are
+// arrays of 64-bit limbs, the low one first: initialisers that every compiler takes at once.
+//
+// LUTRA_CSIM is defined by Lutra's own C simulation, whose headers let a word's limbs be seen; all else is plain.
+#ifndef LUTRA_HLS_HPP
+#define LUTRA_HLS_HPP
+
+#ifndef AP_INT_MAX_W
+#define AP_INT_MAX_W 4096
+#endif
+
+#include <stdint.h>
+
+#include <ap_axi_sdata.h>
+#include <ap_int.h>
+#include <hls_stream.h>
+
+typedef uint64_t lutra_limb;
+
+static const lutra_limb lutra_none[1][1] = {{0}};  // in place of a memory that a unit has not
+
+// Limbs that hold so many bits.
+constexpr int lutra_limbs(int bits) { return (bits + 63) / 64; }
+
+// Bits of a number up to n, at least one.
+constexpr int lutra_bits(int n) {
+  int bits = 1;
+  while (n >> bits) ++bits;
+  return bits;
+}
+
+constexpr int lutra_most(int a, int b) { return a > b ? a : b; }
+
+#ifdef LUTRA_CSIM
+
+// So many bits (up to 64) of a word from `low` on.
+template <int W>
+inline lutra_limb lutra_field(const ap_uint<W> &word, int low, int bits) {
+  const int limb = low / 64, shift = low % 64;
+  lutra_limb value = lutra_limb(word.V.get_pVal(limb)) >> shift;
+  if (shift && limb + 1 < lutra_limbs(W)) value |= lutra_limb(word.V.get_pVal(limb + 1)) << (64 - shift);
+  return bits < 64 ? value & ((lutra_limb(1) << bits) - 1) : value;
+}
+
+// Code `lane` of a word, B bits.
+template <int B, int W>
+inline ap_uint<B> lutra_get(const ap_uint<W> &word, int lane) {
+  ap_uint<B> code;
+  for (int k = 0; k < lutra_limbs(B); ++k)
+    code.V.set_pVal(k, lutra_field(word, lane * B + 64 * k, B - 64 * k < 64 ? B - 64 * k : 64));
+  return code;
+}
+
+// Makes `code` code `lane` of a word.
+template <int B, int W>
+inline void lutra_set(ap_uint<W> &word, int lane, const ap_uint<B> &code) {
+  for (int done = 0; done < B;) {
+    const int low = lane * B + done, limb = low / 64, shift = low % 64;
+    const int bits = B - done < 64 - shift ? B - done : 64 - shift;
+    const lutra_limb mask = (bits < 64 ? (lutra_limb(1) << bits) - 1 : ~lutra_limb(0)) << shift;
+    const lutra_limb value = lutra_field(code, done, bits) << shift;
+    word.V.set_pVal(limb, (lutra_limb(word.V.get_pVal(limb)) & ~mask) | value);
+    done += bits;
+  }
+}
+
+// A word of a memory.
+template <int W, int L>
+inline ap_uint<W> lutra_load(const lutra_limb (&limbs)[L]) {
+  static_assert(L == lutra_limbs(W), "a memory of words of another width");
+  ap_uint<W> word;
+  for (int k = 0; k < L; ++k) word.V.set_pVal(k, limbs[k]);
+  return word;
+}
+
+// How many bits of a word are set.
+template <int N>
+inline ap_uint<lutra_bits(N)> lutra_ones(const ap_uint<N> &word) {
+  int count = 0;
+  for (int k = 0; k < lutra_limbs(N); ++k) count += __builtin_popcountll(word.V.get_pVal(k));
+  return count;
+}
+
+// Bit b of each of N codes.
+template <int N, int B>
+inline ap_uint<N> lutra_plane(const ap_uint<N * B> &word, int b) {
+  if (B == 1) return ap_uint<N>(word);
+  ap_uint<N> plane;
+  for (int k = 0; k < lutra_limbs(N); ++k) {
+    const int count = N - 64 * k < 64 ? N - 64 * k : 64;
+    lutra_limb bits = 0;
+    for (int i = 0; i < count; ++i) {
+      const int at = (64 * k + i) * B + b;
+      bits |= (lutra_limb(word.V.get_pVal(at / 64)) >> (at % 64) & 1) << i;
+    }
+    plane.V.set_pVal(k, bits);
+  }
+  return plane;
+}
+
+#else
+
+template <int B, int W>
+inline ap_uint<B> lutra_get(const ap_uint<W> &word, int lane) {
+#pragma HLS INLINE
+  return ap_uint<B>(word.range(lane * B + B - 1, lane * B));
+}
+
+template <int B, int W>
+inline void lutra_set(ap_uint<W> &word, int lane, const ap_uint<B> &code) {
+#pragma HLS INLINE
+  word.range(lane * B + B - 1, lane * B) = code;
+}
+
+template <int W, int L>
+inline ap_uint<W> lutra_load(const lutra_limb (&limbs)[L]) {
+#pragma HLS INLINE
+  static_assert(L == lutra_limbs(W), "a memory of words of another width");
+  ap_uint<64 * L> word = 0;
+  for (int k = 0; k < L; ++k) {
+#pragma HLS UNROLL
+    word.range(64 * k + 63, 64 * k) = limbs[k];
+  }
+  return ap_uint<W>(word);
+}
+
+template <int N>
+inline ap_uint<lutra_bits(N)> lutra_ones(const ap_uint<N> &word) {
+#pragma HLS INLINE
+  ap_uint<lutra_bits(N)> count = 0;
+  for (int i = 0; i < N; ++i) {
+#pragma HLS UNROLL
+    count += ap_uint<1>(word[i]);
+  }
+  return count;
+}
+
+template <int N, int B>
+inline ap_uint<N> lutra_plane(const ap_uint<N * B> &word, int b) {
+#pragma HLS INLINE
+  ap_uint<N> plane = 0;
+  for (int i = 0; i < N; ++i) {
+#pragma HLS UNROLL
+    plane[i] = word[i * B + b];
+  }
+  return plane;
+}
+
+#endif
+
+// Code `lane`, of B bits, of a memory's word: one lane alone, at an address of its own.
+template <int B, int L>
+inline ap_uint<B> lutra_at(const lutra_limb (&limbs)[L], int lane) {
+#pragma HLS INLINE
+  static_assert(B <= 64, "a code is at most a limb");
+  const int limb = lane * B / 64, shift = lane * B % 64;
+  lutra_limb value = limbs[limb] >> shift;
+  if (shift + B > 64) value |= limbs[limb + 1 < L ? limb + 1 : limb] << ((64 - shift) % 64);
+  return ap_uint<B>(value);
+}
+
+// What a code is worth as an integer: two's complement where SIGNED.
+template <int SIGNED, int B>
+inline ap_int<B + 1> lutra_value(const ap_uint<B> &code) {
+#pragma HLS INLINE
+  if (SIGNED) return ap_int<B + 1>(ap_int<B>(code));
+  return ap_int<B + 1>(code);
+}
+
+#endif
