@@ -245,13 +245,29 @@ class Accelerator:
 
         return written(Path(path), page(self.summary().data()))
 
-    def save(self, folder: str | Path, backend: str = "") -> Path:
+    def save(self, folder: str | Path, backend: str = "", board: str | None = None) -> Path:
         """Write the build folder: graphs, plan, RTL or HLS form or both ("rtl", "hls", "both"; by default what a folder
         held that this was read from, or the RTL), report; whole or not at all. `lutra.load` reads it back.
+
+        board: a name of `lutra boards`: then it also has `vendor/`, scripts that package the design and build a system
+        for the board, and `driver/`, which runs it there. LutraError where the board carries another device than the
+        plan's.
         """
         from lutra.store import save
 
-        return save(replace(self, backend=backend) if backend else self, Path(folder))
+        return save(replace(self, backend=backend) if backend else self, Path(folder), board)
+
+    def to_board(self, x: Any) -> Any:
+        """The integers that a board's driver is given for frames x; a tuple for several inputs."""
+        fed = self._fed(x, InputEnd.integers)
+        return single(tuple(end.unplaced(v) for end, v in zip(self.lowered.inputs, fed, strict=True)))
+
+    def from_board(self, y: Any) -> Any:
+        """The model's output from the integers that a board's driver gives."""
+        given = y if isinstance(y, tuple) else (y,)
+        nodes = self.lowered.graph.outputs
+        streams = (end.stream(v, n.out.shape) for end, v, n in zip(self.lowered.outputs, given, nodes, strict=True))
+        return single(self._results(tuple(streams), raw=False))
 
     def replan(self, plan: Plan) -> Accelerator:
         """The same network under another plan."""

@@ -14,6 +14,8 @@ import numpy as np
 
 from lutra import __version__
 from lutra.accelerator import Accelerator, ModelFile
+from lutra.deploy.boards import board as find_board
+from lutra.deploy.project import project
 from lutra.errors import LutraError
 from lutra.files import whole
 from lutra.hw.axi import image
@@ -32,14 +34,38 @@ MARK = "lutra.json"
 BACKENDS = ("rtl", "hls", "both")
 
 
-def save(acc: Accelerator, folder: Path) -> Path:
-    """Write `folder`: graphs as text, ends, plan, RTL, report. What was there before, if Lutra's own, is replaced."""
+def save(acc: Accelerator, folder: Path, board: str | None = None) -> Path:
+    """Write `folder`: graphs as text, ends, plan, RTL, report; for a board the vendor's project and a driver too. What
+    was there before, if Lutra's own, is replaced.
+    """
     if acc.backend not in BACKENDS:
         raise LutraError(f"backend={acc.backend!r} cannot be built", hint=f"one of {', '.join(BACKENDS)}")
     if folder.exists() and any(folder.iterdir()) and not (folder / MARK).is_file():
         raise LutraError(f"{folder} holds files that are not Lutra's", str(folder), "choose an empty or new folder")
-    whole(folder, lambda draft: _fill(acc, draft))
+    more = _for_board(acc, board) if board else {}
+
+    def fill(draft: Path) -> None:
+        _fill(acc, draft)
+        for path, content in more.items():
+            (draft / path).parent.mkdir(parents=True, exist_ok=True)
+            (draft / path).write_bytes(content)
+
+    whole(folder, fill)
     return folder
+
+
+def _for_board(acc: Accelerator, name: str) -> dict[str, bytes]:
+    """The files of a board's project."""
+    board = find_board(name)
+    if acc.plan.device.name != board.device:
+        raise LutraError(f"the plan is for {acc.plan.device.name}, the board {board.name} carries {board.device}",
+                         "board", f"compile for {board.device}")
+    if acc.backend == "hls":
+        raise LutraError("a board's project takes the RTL", "board", 'build it with backend "rtl" or "both"')
+    files = project(acc.lowered, acc.netlist, board, acc.plan.clock_mhz, acc.facts.name)
+    if acc.netlist.blank:
+        files["driver/writes.bin"] = acc.writes().astype("<u4").tobytes()
+    return files
 
 
 def _fill(acc: Accelerator, draft: Path) -> None:

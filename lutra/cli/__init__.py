@@ -1,4 +1,5 @@
-"""The command line: `lutra build`, `explain`, `simulate`, `run`, `report`, `devices`, `doctor`, `demo`, `zoo`, `train`.
+"""The command line: `lutra build`, `explain`, `simulate`, `run`, `report`, `devices`, `boards`, `doctor`, `demo`,
+`zoo`, `train`.
 
 Exit codes: 0 done, 1 a fault of Lutra's own, 2 something the user can mend (one sentence says what), 130 interrupted.
 """
@@ -22,7 +23,7 @@ def commands() -> None:
 
 
 for command in (build.build, explain.explain, simulate.simulate, simulate.run, tables.report, tables.devices,
-                tables.doctor, demo.demo, zoo.zoo, train.train):
+                tables.boards, tables.doctor, demo.demo, zoo.zoo, train.train):
     commands.add_command(command)
 
 

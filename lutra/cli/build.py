@@ -11,13 +11,15 @@ from lutra import Accelerator
 from lutra import compile as compile_model
 from lutra.cli import modules, options
 from lutra.cli.console import emit, percent, steps, table
+from lutra.deploy.boards import board as board_named
 
 
 @click.command()
 @modules.argument
 @click.option("--config", type=click.Path(path_type=Path), is_eager=True, expose_value=False, callback=options.config,
               help="TOML file with these options by name; the command line wins.")
-@options.device
+@click.option("--device", help="A name of `lutra devices`, by default ecp5-85k or what the board carries.")
+@click.option("--board", help="A name of `lutra boards`: adds a vendor project for it and a driver.")
 @click.option("--fps", type=float, help="Frames a second to reach, with the least hardware.")
 @click.option("--budget", type=float, help="Share of the device to use, for the greatest frame rate.")
 @click.option("--folding", type=click.Path(path_type=Path), help="TOML or JSON file of folds by layer.")
@@ -36,8 +38,8 @@ from lutra.cli.console import emit, percent, steps, table
 @options.cache
 @options.as_json
 def build(
-    model: Path, device: str, fps: float | None, budget: float | None, folding: Path | None, clock: float,
-    weights: str, backend: str, input_range: tuple[int, int] | None, input_scale: float | None,
+    model: Path, device: str | None, board: str | None, fps: float | None, budget: float | None, folding: Path | None,
+    clock: float, weights: str, backend: str, input_range: tuple[int, int] | None, input_scale: float | None,
     formats: tuple[tuple[str, int, int, float], ...], tolerance: float | None, output: Path, measure: bool, synth: bool,
     place: bool, cache: Path | None, as_json: bool,
 ) -> None:
@@ -51,13 +53,14 @@ def build(
     chosen = [(what, verb) for what, verb, wanted in more if wanted]
     given = options.input_format(input_range, input_scale, formats)
     source, example = modules.read(model)
+    target = board_named(board).device if board and device is None else device
     with steps(2 + len(chosen)) as bar:
         acc = bar.do("compile", lambda: compile_model(
-            source, example, device, fps=fps, budget=budget, folding=folding, clock_mhz=clock, weights=weights,
+            source, example, target, fps=fps, budget=budget, folding=folding, clock_mhz=clock, weights=weights,
             tolerance=tolerance, cache=cache, **given))
         for what, verb in chosen:
             bar.do(what, lambda verb=verb: verb(acc))  # type: ignore[misc]
-        bar.do("write", lambda: acc.save(output, backend))
+        bar.do("write", lambda: acc.save(output, backend, board))
     emit({**acc.summary().data(), "folder": str(output)}, as_json, lambda out: overview(out, acc, output))
 
 

@@ -1,4 +1,4 @@
-"""`lutra report`, `lutra devices`, `lutra doctor`."""
+"""`lutra report`, `lutra devices`, `lutra boards`, `lutra doctor`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from lutra import __version__
 from lutra.cli import options
 from lutra.cli.build import overview
 from lutra.cli.console import emit, table
+from lutra.deploy.boards import boards as all_boards
 from lutra.plan.devices import devices as all_devices
 from lutra.tools.find import toolchain
 
@@ -35,6 +36,15 @@ def devices(as_json: bool) -> None:
              f"{d.bandwidth_gbs:g}") for d in all_devices()]
     head = ("device", "family", "LUT", "FF", "BRAM", "URAM", "DSP", "GB/s")
     emit([asdict(d) for d in all_devices()], as_json, lambda out: out.print(table(head, rows, left=2)))
+
+
+@click.command()
+@options.as_json
+def boards(as_json: bool) -> None:
+    """List the boards that `lutra build --board` makes projects for."""
+    rows = [(b.name, b.title, b.device, b.part) for b in all_boards()]
+    emit([asdict(b) for b in all_boards()], as_json,
+         lambda out: out.print(table(("board", "", "device", "part"), rows, left=4)))
 
 
 @click.command()

@@ -51,6 +51,11 @@ class InputEnd:
             return self._checked(np.rint((self._placed(value) - self.offset.array) / self.scale.array))
         return self._placed(self._checked(self._nearest(x)))
 
+    def unplaced(self, values: Array) -> Array:
+        """Frames (N, *shape) in the host's order: the inverse of how `integers` orders them."""
+        shape = self.source_shape if self.host is None else self.host.outputs[0].out.shape
+        return values.reshape(len(values), -1)[:, self.order.array.ravel()].reshape(len(values), *shape)
+
     def _nearest(self, x: Array) -> Array:
         """Integers of real frames, in single precision where that tells the integers apart."""
         if x.shape[1:] == self.source_shape and x.dtype.kind == "f" and self.range.largest < EXACT:
@@ -113,6 +118,12 @@ class OutputEnd:
         if not self._in_order:
             flat = flat[:, self.index.array.ravel()]
         return flat.reshape(len(y), *self.index.shape)
+
+    def stream(self, y: Array, shape: tuple[int, ...]) -> Array:
+        """The stream's frames (N, *shape) from what `raw` gives; 0 where an element of the stream is not read."""
+        flat = np.zeros((len(y), int(np.prod(shape))), y.dtype)
+        flat[:, self.index.array.ravel()] = y.reshape(len(y), -1)
+        return flat.reshape(len(y), *shape)
 
     def real(self, y: Array) -> Array:
         """The model's output from the stream's integers."""

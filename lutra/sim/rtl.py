@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from lutra.hw.netlist import Netlist
+from lutra.hw.words import from_words, to_words
 from lutra.ir import Array
 from lutra.sim.job import QUICK, Memory, RtlRun, Stimulus, frames, job, results
 from lutra.sim.verilate import Style, executable, memories, separate
@@ -79,25 +80,3 @@ class RtlModel:
 
     def _binary(self, traced: bool) -> Tool:
         return executable(self.netlists, self.cache, Style(traced, self.fast), self.changed)
-
-
-def to_words(codes: Array, bits: int) -> Array:
-    """Words (n, bytes) of codes (n, lanes), each `bits` wide, lane 0 in the low bits; little endian, zeros above."""
-    count, lanes = codes.shape
-    if bits == 8:
-        return codes.astype(np.uint8)
-    if bits % 8 == 0:
-        raw = np.ascontiguousarray(codes.astype("<u8")).view(np.uint8).reshape(count, lanes, 8)
-        return np.ascontiguousarray(raw[:, :, : bits // 8]).reshape(count, -1)
-    planes = (codes.astype(np.uint64)[..., None] >> np.arange(bits, dtype=np.uint64)).astype(np.uint8) & 1
-    return np.packbits(planes.reshape(count, lanes * bits), axis=1, bitorder="little")
-
-
-def from_words(words: Array, lanes: int, bits: int) -> Array:
-    """Codes (n, lanes), int64, of words (n, bytes): the inverse of `to_words`."""
-    planes = np.unpackbits(words, axis=1, count=lanes * bits, bitorder="little").reshape(len(words), lanes, bits)
-    if bits <= 8:
-        return np.packbits(planes, axis=2, bitorder="little")[..., 0].astype(np.int64)
-    whole = np.zeros((len(words), lanes, 8), np.uint8)
-    whole[..., : (bits + 7) // 8] = np.packbits(planes, axis=2, bitorder="little")
-    return whole.view("<u8")[..., 0].astype(np.int64)

@@ -1,0 +1,1 @@
+"""Boards: vendor projects around a design, and the driver that a build folder takes along."""

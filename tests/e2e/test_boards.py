@@ -1,0 +1,254 @@
+"""Whole designs on boards: the driver of a build folder against the packaged IP, in simulation, bit for bit."""
+
+import functools
+import importlib.util
+import json
+import sys
+from importlib.resources import files
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+from simulated_board import SimulatedBoard
+from test_ends import FORMATS, Q, two_way
+
+import lutra
+from lutra import LutraError
+from lutra.cli import call
+from lutra.tools.find import verilator, yosys
+
+RNG = np.random.default_rng(3)
+DIGITS = (files("lutra.data") / "digits.onnx").read_bytes()
+
+
+def matrix():
+    """A single matrix of 64 inputs and 10 outputs, whose words are wider than a memory port."""
+    nodes = [helper.make_node("Quant", ["w", "scale", "zero", "bits"], ["wq"], domain=Q, signed=1),
+             helper.make_node("MatMul", ["x", "wq"], ["y"])]
+    constants = {"w": RNG.integers(-7, 8, (64, 10)) / 8, "scale": 0.125, "zero": 0.0, "bits": 4.0}
+    stored = [numpy_helper.from_array(np.asarray(v, np.float32), k) for k, v in constants.items()]
+    x, y = (helper.make_tensor_value_info(n, TensorProto.FLOAT, ("N", c)) for n, c in (("x", 64), ("y", 10)))
+    graph = helper.make_graph(nodes, "matrix", [x], [y], stored)
+    ids = [helper.make_opsetid("", 13), helper.make_opsetid(Q, 1)]
+    return helper.make_model(graph, opset_imports=ids).SerializeToString()
+
+
+DESIGNS = {
+    "pynq-z1": (DIGITS, {"device": "xc7z020", "fps": 20_000, "weights": "offchip", "input_range": (0, 16),
+                         "input_scale": 1 / 16}),
+    "ultra96-v2": (matrix(), {"device": "xczu3eg", "folding": {"matmul0": {"pe": 10, "simd": 64}}, "weights": "written",
+                              "input_range": (0, 16), "input_scale": 1 / 16}),
+    "zcu104": (two_way().SerializeToString(), {"device": "xczu7ev", "fps": 500_000, **FORMATS}),
+    "u280": (two_way().SerializeToString(), {"device": "xcu280", "fps": 500_000, **FORMATS}),
+}
+
+
+@pytest.fixture(scope="module")
+def build(cache, tmp_path_factory):
+    """A function of a board's name that gives a design for it, its build folder, and the board in simulation."""
+    boards = {}
+
+    def made(name):
+        model, options = DESIGNS[name]
+        acc = lutra.compile(model, **options, cache=cache)
+        folder = acc.save(tmp_path_factory.mktemp(name) / "build", board=name)
+        boards[name] = SimulatedBoard(acc, folder, name)
+        return acc, folder, boards[name]
+
+    yield functools.cache(made)
+    for board in boards.values():
+        board.close()
+
+
+def driver(folder, monkeypatch):
+    """The build folder's own driver, imported as it is on a board: beside words.py, without the package."""
+    monkeypatch.syspath_prepend(str(folder / "driver"))
+    monkeypatch.delitem(sys.modules, "words", raising=False)
+    spec = importlib.util.spec_from_file_location("board_driver", folder / "driver" / "driver.py")
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "board_driver", module)
+    spec.loader.exec_module(module)
+    return module
+
+
+def drawn(acc, count):
+    """Random integers for each input in the model's layout."""
+    fed = [e.range.lo + e.range.step * RNG.integers(0, e.range.levels, (count, *e.source_shape))
+           for e in acc.lowered.inputs]
+    return fed[0] if len(fed) == 1 else tuple(fed)
+
+
+def same(found, wanted):
+    found, wanted = (v if isinstance(v, tuple) else (v,) for v in (found, wanted))
+    return len(found) == len(wanted) and all(np.array_equal(a, b) for a, b in zip(found, wanted, strict=True))
+
+
+@pytest.mark.parametrize("name", DESIGNS)
+def test_the_driver_gives_the_integer_graph(build, name, monkeypatch):
+    acc, folder, board = build(name)
+    net = driver(folder, monkeypatch).Accelerator.open(folder / "driver", board)
+    for count in (1, 7, 2):  # packets of several lengths, one after another
+        x = drawn(acc, count)
+        y = net.run(acc.to_board(x))
+        assert same(y, acc.run(x, raw=True))
+        assert same(acc.from_board(y), acc.run(x)) and same(net.real(y), acc.run(x))
+
+
+def test_weights_are_written_through_the_ip(build, monkeypatch):
+    acc, folder, board = build("ultra96-v2")
+    net = driver(folder, monkeypatch).Accelerator.open(folder / "driver", board)
+    x, other = drawn(acc, 4), RNG.integers(-7, 8, (10, 64))
+    net.write(acc.writes({"matmul0": other}))
+    assert same(net.run(x), acc.with_weights({"matmul0": other}).run(x, raw=True))
+    net.write(acc.writes({"matmul0": acc.plan.graph.nodes[1].op.weights.array}))
+    assert same(net.run(x), acc.run(x, raw=True))
+
+
+@pytest.mark.parametrize("name", DESIGNS)
+def test_a_build_folder_for_a_board_is_read_back(build, name, cache):
+    acc, folder, _ = build(name)
+    again = lutra.load(folder, cache=cache)
+    assert same(again.to_board(x := drawn(acc, 3)), acc.to_board(x)) and same(again.run(x), acc.run(x))
+
+
+class Buffer(np.ndarray):
+    """What pynq.allocate gives."""
+
+    physical_address = 0x16800000
+
+    def flush(self):
+        pass
+
+    def freebuffer(self):
+        pass
+
+
+class Channel:
+    """A DMA engine's channel over the simulated board."""
+
+    def __init__(self, overlay, way, k):
+        self.overlay, self.way, self.k = overlay, way, k
+
+    def transfer(self, buffer):
+        self.overlay.queued[self.way, self.k] = buffer
+        self.overlay.go()
+
+    def wait(self):
+        assert (self.way, self.k) in self.overlay.done
+
+
+def overlay(board, inputs, outputs, addresses):
+    """The module `pynq` over a simulated board."""
+    class Overlay:
+        def __init__(self, path):
+            assert path.endswith("driver/lutra.bit")
+            self.queued, self.done = {}, set()
+
+        def __getattr__(self, name):
+            k = int(name.removeprefix("engine"))
+            return SimpleNamespace(sendchannel=Channel(self, "in", k), recvchannel=Channel(self, "out", k))
+
+        def go(self):
+            if len(self.queued) == inputs + outputs:
+                found = board.transfer([self.queued["in", k] for k in range(inputs)],
+                                       [self.queued["out", k].size for k in range(outputs)])
+                for k, raw in enumerate(found):
+                    self.queued["out", k][:] = raw
+                self.done, self.queued = set(self.queued), {}
+
+    def mapped(address, size):
+        port = next(name for name, place in addresses.items() if place == [address, size])
+        return SimpleNamespace(write=lambda at, v: board.write(port, at, v), read=lambda at: board.read(port, at))
+
+    def allocate(shape, kind):
+        return np.zeros(shape, kind).view(Buffer)
+
+    return SimpleNamespace(Overlay=Overlay, MMIO=mapped, allocate=allocate)
+
+
+def test_the_driver_over_pynq(build, monkeypatch):
+    acc, folder, board = build("ultra96-v2")
+    facts = json.loads((folder / "driver" / "format.json").read_text())
+    monkeypatch.setitem(sys.modules, "pynq", overlay(board, 1, 1, facts["addresses"]))
+    net = driver(folder, monkeypatch).Accelerator.open()
+    x = drawn(acc, 3)
+    assert same(net.run(acc.to_board(x)), acc.run(x, raw=True))
+
+
+def test_the_driver_over_pcie(tmp_path, monkeypatch):
+    from lutra.deploy.driver import Pcie
+
+    device = str(tmp_path / "xdma0")
+    (tmp_path / "xdma0_user").write_bytes(bytes(8192))
+    (tmp_path / "xdma0_h2c_0").touch()
+    (tmp_path / "xdma0_c2h_0").write_bytes(bytes(range(200)))
+    board = Pcie({"addresses": {"s_axi_host": [0, 4096], "s_axi": [4096, 4096]}}, device)
+    board.write("s_axi", 8, 0xDEADBEEF)
+    assert board.read("s_axi", 8) == 0xDEADBEEF and board.read("s_axi_host", 8) == 0
+    (found,) = board.transfer([np.arange(100, dtype=np.uint8)], [150])
+    assert np.array_equal(found, np.arange(150)) and (tmp_path / "xdma0_h2c_0").read_bytes() == bytes(range(100))
+    with pytest.raises(RuntimeError, match="50 bytes early"):
+        board.transfer([np.zeros(1, np.uint8)], [250])
+    with pytest.raises(RuntimeError, match="not connected"):
+        board.place(b"1234")
+
+
+def test_the_driver_refuses_another_design_and_bad_frames(build, monkeypatch):
+    _, folder, board = build("pynq-z1")
+    module = driver(folder, monkeypatch)
+    net = module.Accelerator.open(folder / "driver", board)
+    with pytest.raises(ValueError, match=r"the integer 17 is outside 0\.\.16"):
+        net.run(np.full((1, 1, 8, 8), 17))
+    with pytest.raises(ValueError, match="float"):
+        net.run(np.zeros((1, 1, 8, 8)))
+    with pytest.raises(ValueError, match="0 frames"):
+        net.run(np.zeros((0, 1, 8, 8), int))
+    net.facts["id"] ^= 1
+    with pytest.raises(RuntimeError, match="this driver is for"):
+        net._start(folder / "driver")
+
+
+def test_long_batches_are_cut(build, monkeypatch):
+    acc, folder, board = build("u280")
+    module = driver(folder, monkeypatch)
+    monkeypatch.setattr(module, "FEW", 5000)
+    net = module.Accelerator.open(folder / "driver", board)
+    x, begin = drawn(acc, 2 * net.batch + 1), len(board.calls)
+    assert net.batch > 1 and same(net.run(acc.to_board(x)), acc.run(x, raw=True))
+    assert sum(words[0] == "transfer" for words in board.calls[begin:]) == 3
+
+
+def test_command_line(tmp_path, cache, capsys):
+    (tmp_path / "m.onnx").write_bytes(DIGITS)
+    options = ["--input-range", "0", "16", "--input-scale", "0.0625", "--fps", "20000", "--cache", str(cache)]
+    assert call(["build", str(tmp_path / "m.onnx"), "--board", "pynq-z1", *options, "-o", str(tmp_path / "b")]) == 0
+    assert (tmp_path / "b" / "vendor" / "system.tcl").is_file() and (tmp_path / "b" / "driver" / "driver.py").is_file()
+    assert json.loads((tmp_path / "b" / "lutra.json").read_text())["plan"]["device"] == "xc7z020"
+    capsys.readouterr()
+    wrong = ["build", str(tmp_path / "m.onnx"), "--board", "zcu104", "--device", "xc7z020", *options]
+    assert call([*wrong, "-o", str(tmp_path / "c")]) == 2 and not (tmp_path / "c").exists()
+    assert "carries xczu7ev" in capsys.readouterr().err
+    assert call(["build", str(tmp_path / "m.onnx"), "--board", "zcu", *options]) == 2
+    assert "zcu104" in capsys.readouterr().err
+    assert call(["boards", "--json"]) == 0
+    assert [row["name"] for row in json.loads(capsys.readouterr().out)] == ["pynq-z1", "ultra96-v2", "zcu104", "u280"]
+
+
+def test_the_board_must_carry_the_device(cache, tmp_path):
+    model, options = DESIGNS["zcu104"]
+    acc = lutra.compile(model, **options, cache=cache)
+    with pytest.raises(LutraError, match="the board u280 carries xcu280"):
+        acc.save(tmp_path / "x", board="u280")
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize("name", DESIGNS)
+def test_verilator_and_yosys_read_the_ip(build, name):
+    """Without a warning but for what parametric modules have in their smallest shapes; no latch, no loop."""
+    _, folder, _ = build(name)
+    code = [f"../{p.relative_to(folder)}" for p in sorted(folder.rglob("*.*v")) if p.suffix in (".sv", ".v")]
+    verilator()("--lint-only", "-Wall", "-Wno-DECLFILENAME", "-Wno-UNUSEDSIGNAL", "-Wno-PINCONNECTEMPTY",
+                "--top-module", "lutra_ip", *code, cwd=folder / "rtl")
+    yosys()("-p", f"read_verilog -sv -defer {' '.join(code)}; hierarchy -check -top lutra_ip; proc; opt_clean; "
+            "check -assert; select -assert-none t:$dlatch t:$adlatch", cwd=folder / "rtl", timeout_s=300)
