@@ -361,7 +361,8 @@ def _compared(ours: Array, theirs: Array, output: str, backend: str) -> int:
     if len(wrong):
         at = tuple(int(i) for i in wrong[0])
         raise LutraError(f"{len(wrong)} of {ours.size} output integers of the {backend.upper()} differ",
-                         f"{output}frame {at[0]}", f"the first is {theirs[at]} instead of {ours[at]}; please report this model")
+                         f"{output}frame {at[0]}",
+                         f"the first is {theirs[at]} instead of {ours[at]}; please report this model")
     return int(ours.size)
 
 

@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from lutra.errors import LutraError
+from lutra.hw.axi import places
 from lutra.hw.netlist import End, Instance, Memory, Netlist, Stream
 from lutra.hw.verilog import COMMENT, ports, word_bytes
 
@@ -32,9 +33,9 @@ INCLUDES = re.compile(r'#include "(\w+\.hpp)"')
 
 @dataclass(frozen=True)
 class Form:
-    """An HLS function of the library: its file, its integer parameters with their defaults, the memories it takes."""
+    """An HLS function: the name of its file, its integer parameters with their defaults, the memories it takes."""
 
-    file: Path
+    file: str
     params: Mapping[str, int | None]
     memories: tuple[str, ...]
 
@@ -54,28 +55,29 @@ def headers(netlist: Netlist) -> dict[str, str]:
     """File name -> text of the library headers that a design includes, and those made for its blocks."""
     chosen: dict[str, str] = {}
 
-    def need(path: Path) -> None:
-        if path.name not in chosen:
-            chosen[path.name] = path.read_text(encoding="utf-8")
-            for name in INCLUDES.findall(chosen[path.name]):
-                need(path.parent / name if (path.parent / name).is_file() else SHARED / name)
+    def need(name: str) -> None:
+        if name not in chosen:
+            chosen[name] = library()[name].read_text(encoding="utf-8")
+            for included in INCLUDES.findall(chosen[name]):
+                need(included)
 
-    for path in (SHARED / "ends.hpp", *(form(i).file for i in _units(netlist) if not i.block.text)):
-        need(path)
+    for name in ("ends.hpp", *(form(i).file for i in _units(netlist) if not i.block.text)):
+        need(name)
     return chosen | {f"{i.block.module}.hpp": i.block.cpp for i in _units(netlist) if i.block.text}
 
 
 def memory_files(instance: Instance) -> dict[str, str]:
-    """File name -> text of an instance's memories: `<instance>_<param>.hpp`, an array of that name."""
-    names = {param: _memory(instance, param) for param in instance.block.memories}
-    return {f"{name}.hpp": _array(name, instance.block.memories[param]) for param, name in names.items()}
+    """File name -> text of the memories of an instance that nobody writes: `<instance>_<param>.hpp`, an array each."""
+    names = {param: _memory(instance, param) for param in instance.block.memories if param != instance.block.written}
+    return {f"{name}.hpp": array(name, instance.block.memories[param]) for param, name in names.items()}
 
 
 def _memory(instance: Instance, param: str) -> str:
     return f"{instance.name}_{param.lower()}"
 
 
-def _array(name: str, memory: Memory) -> str:
+def array(name: str, memory: Memory) -> str:
+    """A memory as C++: an array of words of limbs."""
     limbs, words = -(-memory.width // LIMB), len(memory.words)
     mask = (1 << LIMB) - 1
     rows = ("{" + ", ".join(f"{word >> LIMB * k & mask:#x}u" for k in range(limbs)) + "}" for word in memory.words)
@@ -84,19 +86,27 @@ def _array(name: str, memory: Memory) -> str:
 
 
 @cache
+def library() -> dict[str, Path]:
+    """The library's headers by name."""
+    paths = sorted([*LIBRARY.glob("ops/*/*.hpp"), *SHARED.glob("*.hpp")])
+    assert len({p.name for p in paths}) == len(paths), "two headers of one name"
+    return {p.name: p for p in paths}
+
+
+@cache
 def forms() -> dict[str, Form]:
     """Every HLS function of the library, by the module whose form it is."""
     table: dict[str, Form] = {}
-    for path in sorted([*LIBRARY.glob("ops/*/*.hpp"), *SHARED.glob("*.hpp")]):
+    for file, path in library().items():
         for declared, name, arguments in FUNCTION.findall(COMMENT.sub(" ", path.read_text(encoding="utf-8"))):
-            assert name not in table, (name, path, table[name])
+            assert name not in table, (name, file, table[name])
             arrays = ARRAY.findall(arguments)
             deduced = {size for _, *sizes in arrays for size in sizes}
             found = [PARAMETER.match(" ".join(p.split())) for p in declared.split(",")]
             assert all(found), (name, declared)
             params = {p[1]: int(p[2]) if p[2] else None for p in found if p and "class" not in p[0]}
             own = {k: v for k, v in params.items() if k not in deduced}
-            table[name] = Form(path, own, tuple(a for a, *_ in arrays))
+            table[name] = Form(file, own, tuple(a for a, *_ in arrays))
     return table
 
 
@@ -104,7 +114,7 @@ def form(instance: Instance) -> Form:
     """The HLS form of an instance's module; LutraError where it has none."""
     block = instance.block
     if block.text and block.cpp:
-        return Form(Path(f"{block.module}.hpp"), {COUNT: None}, ())
+        return Form(f"{block.module}.hpp", {COUNT: None}, ())
     if block.text or block.module not in forms():
         raise LutraError(f"{block.module.removeprefix('lutra_')} has no HLS form", f"unit {instance.name}",
                          "use the RTL back-end")
@@ -168,11 +178,26 @@ def _signature(netlist: Netlist) -> str:
         bits = 8 * word_bytes(netlist.width(end.stream))
         word = f"ap_uint<{bits}>" if given else f"ap_axiu<{bits}, 0, 0, 0>"
         arguments.append(f"hls::stream<{word} > &{port}")
+    arguments += [f"const ap_uint<{p.bits}> *{p.port}" for p in places(netlist)]
+    for i in netlist.instances:
+        if i.block.written:
+            memory = i.block.memories[i.block.written]
+            arguments.append(f"const lutra_limb {given_memory(i)}[{len(memory.words)}][{-(-memory.width // LIMB)}]")
     return f"void {netlist.name}({', '.join(arguments)})"
 
 
+def given_memory(instance: Instance) -> str:
+    """The argument that is an instance's written memory."""
+    return _memory(instance, instance.block.written)
+
+
 def _interfaces(netlist: Netlist) -> list[str]:
+    """AXI4-Stream at the ends, an AXI4 port for each region, AXI4-Lite for memories that a host writes."""
     lines = [f"#pragma HLS INTERFACE mode=axis port={port}" for port, _, _ in _ends(netlist)]
+    lines += [f"#pragma HLS INTERFACE mode=m_axi port={p.port} offset=slave bundle={p.port} "
+              f"depth={8 * p.size // p.bits}" for p in places(netlist)]
+    lines += [f"#pragma HLS INTERFACE mode=s_axilite port={given_memory(i)}"
+              for i in netlist.instances if i.block.written]
     return [*lines, "#pragma HLS INTERFACE mode=ap_ctrl_none port=return"]
 
 
@@ -212,20 +237,24 @@ def _calls(netlist: Netlist, joined: Mapping[str, str]) -> list[str]:
     by_name = {s.name: s for s in netlist.streams}
     calls = [f"  lutra_enter<{netlist.width(e.stream)}, {e.words}>({port}, {joined[e.stream]});"
              for port, e, given in _ends(netlist) if given]
-    calls += [_call(k, i, by_name, joined) for k, i in enumerate(netlist.instances) if i.block.module != FIFO]
+    calls += [_call(netlist, k, i, by_name, joined) for k, i in enumerate(netlist.instances) if i.block.module != FIFO]
     return calls + [f"  lutra_leave<{netlist.width(e.stream)}, {e.words}>({joined[e.stream]}, {port});"
                     for port, e, given in _ends(netlist) if not given]
 
 
-def _call(number: int, instance: Instance, streams: Mapping[str, Stream], joined: Mapping[str, str]) -> str:
+def _call(
+    netlist: Netlist, number: int, instance: Instance, streams: Mapping[str, Stream], joined: Mapping[str, str]
+) -> str:
     block, of = instance.block, form(instance)
     known = {COUNT: streams[instance.outputs[0]].words, UNIT: number, **block.params}
     unknown = block.params.keys() - of.params.keys()
     missing = [k for k, default in of.params.items() if k not in known and default is None]
-    absent = {m.lower() for m in block.memories} - set(of.memories)
+    absent = {m.lower() for m in block.memories if m != block.written} - set(of.memories)
     assert not unknown and not missing and not absent, (block.module, unknown, missing, absent)
+    first = [p.port for p in places(netlist) if p.instance == instance.name]
+    first += [given_memory(instance)] if block.written else []
     values = ", ".join(str(known.get(k, default)) for k, default in of.params.items())
-    arguments = [joined[s] for s in (*instance.inputs, *instance.outputs)]
+    arguments = [*first, *(joined[s] for s in (*instance.inputs, *instance.outputs))]
     held = {param.lower(): _memory(instance, param) for param in block.memories}
     arguments += [held.get(name, "lutra_none") for name in of.memories]
     return f"  {block.module}<{values}>({', '.join(arguments)});"

@@ -13,6 +13,7 @@ from lutra.hw.circuit import Circuit
 from lutra.hw.netlist import Block
 from lutra.hw.pipelined import Pipelined
 from lutra.hw.unrolled import module
+from lutra.hw.unrolled_cpp import function
 from lutra.ir import Array, Graph, Node, Tensor
 from lutra.ops.base import Cost, Fold, Loop, Unit
 from lutra.ops.cost import estimate
@@ -58,8 +59,10 @@ class Region(Unit):
 
     def block(self, fold: Fold, x: Tensor) -> Block:
         """A module of its own."""
-        y, (name, text) = self.infer(x), module(laid(self, x))
-        return Block(name, {}, {}, (x.channels * x.range.bits,), (y.channels * y.range.bits,), text=text)
+        y, made = self.infer(x), laid(self, x)
+        name, text = module(made)
+        return Block(name, {}, {}, (x.channels * x.range.bits,), (y.channels * y.range.bits,), text=text,
+                     cpp=function(made, name))
 
     def features(self, fold: Fold, x: Tensor, family: str) -> dict[str, float]:
         """Those of a graph of adders; roundings count as many bits as they have functions."""

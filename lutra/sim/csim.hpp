@@ -74,6 +74,16 @@ class Receiver {
   std::string bytes_;
 };
 
+// What lies in off-chip memory, as a port reads it.
+template <int BITS, int COUNT>
+struct Beats {
+  template <int L>
+  explicit Beats(const lutra_limb (&image)[COUNT][L]) {
+    for (int k = 0; k < COUNT; ++k) beats[k] = lutra_load<BITS>(image[k]);
+  }
+  ap_uint<BITS> beats[COUNT];
+};
+
 inline int run(int argc, char **argv, std::initializer_list<void (*)(Files &)> designs) {
   if (argc != 3) fail("usage: JOB RESULT");
   std::ifstream in(argv[1], std::ios::binary);

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from lutra.hw.cpp import SHARED, SIMULATED, separate, sources
-from lutra.hw.netlist import Netlist
+from lutra.hw.axi import places
+from lutra.hw.cpp import SHARED, SIMULATED, array, given_memory, separate, sources
+from lutra.hw.netlist import Memory, Netlist
 from lutra.hw.verilog import word_bytes
 from lutra.ir import Array
 from lutra.tools.cache import Cache, writing
@@ -156,6 +157,22 @@ def _main(netlists: Sequence[Netlist]) -> str:
 """
 
 
+def _given(netlist: Netlist) -> tuple[str, list[str]]:
+    """What a design reads that is not in it, off the chip and in written memories: arrays, and the arguments."""
+    texts, arguments = [], []
+    for place, (_, region) in zip(places(netlist), netlist.regions, strict=True):
+        name, size = f"{netlist.name}_{place.port}", region.bits // 8
+        beats = [region.image[k : k + size] for k in range(0, len(region.image), size)]
+        texts.append(array(f"{name}_image", Memory(tuple(int.from_bytes(b, "little") for b in beats), region.bits)))
+        texts.append(f"static const csim::Beats<{region.bits}, {len(beats)}> {name}({name}_image);\n")
+        arguments.append(f"{name}.beats")
+    for i in netlist.instances:
+        if i.block.written:
+            texts.append(array(given_memory(i), i.block.memories[i.block.written]))
+            arguments.append(given_memory(i))
+    return "".join(texts), arguments
+
+
 def _drive(k: int, netlist: Netlist) -> str:
     bits = {e.stream: 8 * word_bytes(netlist.width(e.stream)) for e in (*netlist.inputs, *netlist.outputs)}
     ins, outs = list(enumerate(netlist.inputs)), list(enumerate(netlist.outputs))
@@ -164,13 +181,15 @@ def _drive(k: int, netlist: Netlist) -> str:
     lines += [f"  csim::Sender<{bits[e.stream]}> from{i}(files, frames * {e.words});" for i, e in ins]
     lines += [f"  csim::Receiver<{bits[e.stream]}> to{i};" for i, e in outs]
     sent = [f"    from{i}.send(in{i}, {e.words});" for i, e in ins]
-    called = f"    {netlist.name}({', '.join([*(f'in{i}' for i, _ in ins), *(f'out{i}' for i, _ in outs)])});"
+    arrays, given = _given(netlist)
+    streams = [*(f"in{i}" for i, _ in ins), *(f"out{i}" for i, _ in outs)]
+    called = f"    {netlist.name}({', '.join([*streams, *given])});"
     got = [f"    to{i}.receive(out{i}, {e.words});" for i, e in outs]
     kept = [f"  files.result += to{i}.bytes();" for i, _ in outs]
     loop = ["  for (uint64_t frame = 0; frame < frames; ++frame) {", *sent, called, *got, "  }"]
     body = "\n".join([*lines, *loop, *kept])
     return f"""\
-static void d{k}(csim::Files &files) {{
+{arrays}static void d{k}(csim::Files &files) {{
   const uint64_t frames = files.number();
 {body}
 }}

@@ -161,6 +161,21 @@ inline ap_uint<B> lutra_at(const lutra_limb (&limbs)[L], int lane) {
   return ap_uint<B>(value);
 }
 
+// clip(floor(t / 2**SHIFT), LO, HI), SHIFT of either sign; where EVEN, the quotient's lowest bit is 0 if t is a multiple of
+// 2**SHIFT.
+template <int SHIFT, int EVEN, int LO, int HI, int B>
+inline ap_int<B + (SHIFT < 0 ? -SHIFT : 0)> lutra_clip(const ap_int<B> &t) {
+#pragma HLS INLINE
+  const int RIGHT = SHIFT > 0 ? SHIFT : 0, LEFT = SHIFT < 0 ? -SHIFT : 0;
+  typedef ap_int<B + LEFT> number;
+  number quotient = RIGHT >= B ? number(t < 0 ? -1 : 0) : number(number(t >> (RIGHT < B ? RIGHT : 0)) << LEFT);
+  const bool whole = RIGHT < B ? number(quotient << (RIGHT < B ? RIGHT : 0)) == t : t == 0;
+  if (EVEN && RIGHT && whole && quotient[0]) quotient -= 1;
+  if (quotient < LO) quotient = LO;
+  if (quotient > HI) quotient = HI;
+  return quotient;
+}
+
 // What a code is worth as an integer: two's complement where SIGNED.
 template <int SIGNED, int B>
 inline ap_int<B + 1> lutra_value(const ap_uint<B> &code) {

@@ -35,7 +35,7 @@ void lutra_add(hls::stream<ap_uint<PE * X0BITS> > &in0, hls::stream<ap_uint<PE *
           lutra_term<OBITS, EXACT, X0SIGNED, M0BITS, M0SIGNED, SHIFT0>(lutra_get<X0BITS>(word0, p), nf, p, mul0);
       const ap_uint<OBITS> b =
           lutra_term<OBITS, EXACT, X1SIGNED, M1BITS, M1SIGNED, SHIFT1>(lutra_get<X1BITS>(word1, p), nf, p, mul1);
-      const ap_uint<OBITS> sum = LESS0 ? b - a : LESS1 ? a - b : a + b;
+      const ap_uint<OBITS> sum = LESS0 ? ap_uint<OBITS>(b - a) : LESS1 ? ap_uint<OBITS>(a - b) : ap_uint<OBITS>(a + b);
       const ap_uint<OBITS> start = BIASED ? lutra_at<OBITS>(bias[nf % DB], p) : ap_uint<OBITS>(0);
       lutra_set<OBITS>(result, p, ap_uint<OBITS>(sum + start));
     }

@@ -107,7 +107,7 @@ struct lutra_dots<3, SIMD, XBITS, XSIGNED, WBITS, WSIGNED, BIPOLAR, TERMS, REACH
         const ap_int<2 * K + 2> half = S ? ap_int<2 * K + 2>(1) << (K - 1) : ap_int<2 * K + 2>(0);
         const ap_int<2 * K + 2> total = lutra_product_in_dsp(both, a) + half;
         const ap_uint<K> below = total.range(K - 1, 0), above = total.range(2 * K - 1, K);
-        low += S ? sum(below) - (sum(1) << (K - 1)) : sum(below);
+        low += sum(below) - (S ? sum(sum(1) << (K - 1)) : sum(0));
         high += lutra_value<S>(above);
       }
       dots[p] = low;

@@ -19,6 +19,7 @@ from lutra.hw.circuit import Circuit, Lane
 from lutra.hw.netlist import Block, Memory, Param, pack, window
 from lutra.hw.pipelined import Pipelined
 from lutra.hw.unrolled import module
+from lutra.hw.unrolled_cpp import function
 from lutra.ir import Array, Constant, Node, Range, Tensor
 from lutra.ops.base import OFFCHIP, STREAMED, ULTRA, WRITTEN, Cost, Fold, Loop, Unit, check_fold, divisors
 from lutra.ops.cost import estimate
@@ -282,8 +283,10 @@ class MatMul(Unit):
         return self.coding.encode(self.weights.array)
 
     def _unrolled(self, x: Tensor) -> Block:
-        (rows, columns), (name, text) = self.weights.shape, module(unrolled(self, x))
-        return Block(name, {}, {}, (columns * x.range.bits,), (rows * self.infer(x).range.bits,), text=text)
+        (rows, columns), made = self.weights.shape, unrolled(self, x)
+        name, text = module(made)
+        return Block(name, {}, {}, (columns * x.range.bits,), (rows * self.infer(x).range.bits,), text=text,
+                     cpp=function(made, name))
 
     def circuit(self, fold: Fold, x: Tensor) -> Callable[[Circuit, list[Lane]], list[Lane]] | None:
         """By adders, if that is its form."""
