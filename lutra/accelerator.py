@@ -257,6 +257,21 @@ class Accelerator:
 
         return save(replace(self, backend=backend) if backend else self, Path(folder), board)
 
+    def vectors(self, frames: int = 2, seed: int = 0) -> bytes:
+        """Random frames with their results, for a test bench: of each frame the words of each input, then of each
+        output, whole bytes, little endian.
+        """
+        rng = np.random.default_rng(seed)
+        fed = tuple(e.range.lo + e.range.step * rng.integers(0, e.range.levels, (frames, *e.shape))
+                    for e in self.lowered.inputs)
+        results = zip(self._runner.outputs(fed), self.lowered.graph.outputs, self.netlist.outputs, strict=True)
+        words = [w.reshape(frames, -1) for w in self._encoded(fed)]
+        for y, node, end in results:
+            bits = node.out.range.bits
+            codes = node.out.range.encode(y).reshape(-1, self.netlist.width(end.stream) // bits)
+            words.append(to_words(codes, bits).reshape(frames, -1))
+        return np.concatenate(words, axis=1).tobytes()
+
     def to_board(self, x: Any) -> Any:
         """The integers that a board's driver is given for frames x; a tuple for several inputs."""
         fed = self._fed(x, InputEnd.integers)

@@ -15,6 +15,7 @@ import numpy as np
 from lutra import __version__
 from lutra.accelerator import Accelerator, ModelFile
 from lutra.deploy.boards import board as find_board
+from lutra.deploy.hls import BENCH, VECTORS, hls_script, testbench
 from lutra.deploy.project import project
 from lutra.errors import LutraError
 from lutra.files import whole
@@ -60,9 +61,12 @@ def _for_board(acc: Accelerator, name: str) -> dict[str, bytes]:
     if acc.plan.device.name != board.device:
         raise LutraError(f"the plan is for {acc.plan.device.name}, the board {board.name} carries {board.device}",
                          "board", f"compile for {board.device}")
-    if acc.backend == "hls":
-        raise LutraError("a board's project takes the RTL", "board", 'build it with backend "rtl" or "both"')
-    files = project(acc.lowered, acc.netlist, board, acc.plan.clock_mhz, acc.facts.name)
+    form = "hls" if acc.backend == "hls" else "rtl"
+    files = project(acc.lowered, acc.netlist, board, acc.plan.clock_mhz, acc.facts.name, form)
+    if acc.backend != "rtl":
+        files["vendor/hls.tcl"] = hls_script(acc.netlist, board, acc.plan.clock_mhz).encode()
+        files[f"vendor/{BENCH}"] = testbench(acc.netlist).encode()
+        files[f"vendor/{VECTORS}"] = acc.vectors()
     if acc.netlist.blank:
         files["driver/writes.bin"] = acc.writes().astype("<u4").tobytes()
     return files

@@ -12,14 +12,19 @@ VENDOR, LIBRARY, VERSION = "lutra", "user", "1.0"
 VLNV = f"{VENDOR}:{LIBRARY}:{IP}:{VERSION}"
 
 
-def package_script(board: Board, files: Sequence[str], buses: Sequence[Interface], about: str) -> str:
+def package_script(
+    board: Board, files: Sequence[str], buses: Sequence[Interface], about: str, made: str = ""
+) -> str:
     """Tcl for Vivado 2020.2 or later. files: Verilog and memory files, relative to the folder of the script. Whatever
-    was not taken for the bus that it is stops the script. about: any text, shown beside the IP in the catalogue.
+    was not taken for the bus that it is stops the script. about: any text, shown beside the IP in the catalogue. made:
+    a folder with more of them, which HLS leaves.
     """
     adds = "\n".join(f"add_files -norecurse [file join $here {word(name)}]" for name in files)
     memories = [name for name in files if name.endswith(".hex")]
     kinds = "\n".join(f"set_property file_type {{Memory Initialization Files}} [get_files {word(_base(name))}]"
                       for name in memories)
+    if made:
+        adds += _made(made)
     expected = "\n".join(_expected(bus) for bus in buses)
     return f"""\
 # Packages the design as {VLNV}, in the folder `ip` beside this script:
@@ -53,6 +58,17 @@ ipx::check_integrity $core
 ipx::save_core $core
 close_project
 """
+
+
+def _made(folder: str) -> str:
+    """What HLS leaves: Verilog, and memories as .dat."""
+    return f"""
+set made [glob -nocomplain [file join $here {folder} *.v] [file join $here {folder} *.dat]]
+if {{![llength $made]}} {{
+    error "there is no Verilog in {folder}: run hls.tcl first"
+}}
+add_files -norecurse $made
+set_property file_type {{Memory Initialization Files}} [get_files -quiet *.dat]"""
 
 
 def _expected(bus: Interface) -> str:

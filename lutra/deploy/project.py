@@ -14,10 +14,12 @@ import numpy as np
 from lutra.deploy import alveo, zynq
 from lutra.deploy.boards import Board
 from lutra.deploy.design import Parts
+from lutra.deploy.hls import VERILOG
 from lutra.deploy.interface import IP, Layout, interfaces, layouts
 from lutra.deploy.package import package_script
 from lutra.deploy.wrapper import MODULES, wrapper
 from lutra.errors import LutraError
+from lutra.hw import cpp
 from lutra.hw.axi import image, places
 from lutra.hw.netlist import Netlist
 from lutra.hw.verilog import library, sources
@@ -28,8 +30,11 @@ LONGEST = (1 << 26) - 64  # bytes of a frame, as of a transfer of the DMA engine
 IMPORT = "from lutra.hw.words import"
 
 
-def project(lowered: Lowered, netlist: Netlist, board: Board, clock_mhz: float, about: str) -> dict[str, bytes]:
-    """Path in the build folder -> content. about: the model's name, any text. The RTL is in `rtl/` of the same folder.
+def project(
+    lowered: Lowered, netlist: Netlist, board: Board, clock_mhz: float, about: str, form: str = "rtl"
+) -> dict[str, bytes]:
+    """Path in the build folder -> content. about: the model's name, any text. form: "rtl", the RTL is in `rtl/` of the
+    same folder; or "hls", what is in `hls/` goes through Vitis HLS first.
 
     LutraError for what the board's project cannot hold: too many streams, too long frames, weights in memory that it
     does not connect.
@@ -41,13 +46,15 @@ def project(lowered: Lowered, netlist: Netlist, board: Board, clock_mhz: float, 
                              f"a transfer has at most {LONGEST}")
     buses = interfaces(netlist, board)
     parts = Parts(netlist, inputs, outputs, buses, board, clock_mhz)
-    rtl = sources(netlist)
+    hls = form == "hls"
+    design = cpp.sources(netlist) if hls else sources(netlist)
+    rtl = {} if hls else design
     own = {name: text for name, text in library(MODULES).items() if name not in rtl}
-    identity = _identity(rtl)
-    own[f"{IP}.v"] = wrapper(netlist, board, clock_mhz, identity)
+    identity = _identity(design)
+    own[f"{IP}.v"] = wrapper(netlist, board, clock_mhz, identity, hls)
     listed = [f"../rtl/{name}" for name in rtl] + [f"rtl/{name}" for name in own]
     files = {f"vendor/rtl/{name}": text for name, text in own.items()}
-    files["vendor/package.tcl"] = package_script(board, listed, buses, about)
+    files["vendor/package.tcl"] = package_script(board, listed, buses, about, VERILOG if hls else "")
     files["vendor/system.tcl"] = (alveo if board.kind == "pcie" else zynq).system_script(parts)
     if board.kind == "pcie":
         files[f"vendor/{alveo.CONSTRAINTS}"] = alveo.PINS

@@ -12,8 +12,9 @@ MODULES = ("lutra_host", "lutra_packet", "lutra_width")  # of the library
 BUS = {"axis": "xilinx.com:interface:axis:1.0", "aximm": "xilinx.com:interface:aximm:1.0"}
 
 
-def wrapper(netlist: Netlist, board: Board, clock_mhz: float, identity: int) -> str:
+def wrapper(netlist: Netlist, board: Board, clock_mhz: float, identity: int, hls: bool = False) -> str:
     """Verilog text of `lutra_ip`. Attributes say which bus each port belongs to (Vivado's UG994: X_INTERFACE_INFO).
+    hls: around what HLS makes of the design, instead of the RTL.
 
     identity: 32 bits that the host reads back. The frequency is what the plan reckons with; its tolerance is without
     bounds, as a board's clock generator only comes near it.
@@ -22,7 +23,7 @@ def wrapper(netlist: Netlist, board: Board, clock_mhz: float, identity: int) -> 
     inputs, outputs = layouts(netlist, board)
     ports = [line for bus in buses for line in _ports(bus)]
     body = [_registers(netlist, identity), *map(_input, inputs), *map(_output, outputs), _reads(netlist),
-            _top(netlist, inputs, outputs)]
+            _hls_top(netlist, inputs, outputs) if hls else _top(netlist, inputs, outputs)]
     text = "\n".join(body)
     declared = ",\n".join([*_clock(buses, clock_mhz), *ports])
     return f"""\
@@ -155,5 +156,18 @@ def _top(netlist: Netlist, inputs: tuple[Layout, ...], outputs: tuple[Layout, ..
         low = f"[{netlist.address_bits - 1}:0]"
         wired.append(", ".join(f".s_axi_{name}({WEIGHTS}_{name}{'' if size else low})" for _, name, size in AXI_LITE))
     assert PAGE == 1 << 12
+    lines = ",\n    ".join(wired)
+    return f"  {netlist.name} top (\n    {lines}\n  );\n"
+
+
+def _hls_top(netlist: Netlist, inputs: tuple[Layout, ...], outputs: tuple[Layout, ...]) -> str:
+    """The module that Vitis HLS makes of the top function: ap_ctrl_none, axis ports."""
+    assert not netlist.windows and not netlist.regions, "HLS has neither"
+    wired = [".ap_clk(aclk), .ap_rst_n(!hold)"]
+    for layout in inputs:
+        p, bits = layout.port, 8 * word_bytes(layout.width)
+        wired.append(f".{p}_TDATA({p}_word[{bits - 1}:0]), .{p}_TVALID({p}_valid), .{p}_TREADY({p}_ready)")
+    wired += [f".{p}_TDATA({p}_own), .{p}_TVALID({p}_valid), .{p}_TREADY({p}_ready), .{p}_TKEEP(), .{p}_TSTRB(), "
+              f".{p}_TLAST()" for p in (layout.port for layout in outputs)]
     lines = ",\n    ".join(wired)
     return f"  {netlist.name} top (\n    {lines}\n  );\n"

@@ -3,6 +3,7 @@
 import functools
 import importlib.util
 import json
+import shutil
 import sys
 from importlib.resources import files
 from types import SimpleNamespace
@@ -16,7 +17,10 @@ from test_ends import FORMATS, Q, two_way
 import lutra
 from lutra import LutraError
 from lutra.cli import call
-from lutra.tools.find import verilator, yosys
+from lutra.hw.cpp import SIMULATED
+from lutra.hw.verilog import word_bytes
+from lutra.tools.find import ap_types, compiler, verilator, yosys
+from lutra.tools.run import run
 
 RNG = np.random.default_rng(3)
 DIGITS = (files("lutra.data") / "digits.onnx").read_bytes()
@@ -252,3 +256,74 @@ def test_verilator_and_yosys_read_the_ip(build, name):
                 "--top-module", "lutra_ip", *code, cwd=folder / "rtl")
     yosys()("-p", f"read_verilog -sv -defer {' '.join(code)}; hierarchy -check -top lutra_ip; proc; opt_clean; "
             "check -assert; select -assert-none t:$dlatch t:$adlatch", cwd=folder / "rtl", timeout_s=300)
+
+
+@pytest.fixture(scope="module")
+def hls(cache, tmp_path_factory):
+    """A design in HLS form for a board, and its build folder."""
+    model, options = DESIGNS["zcu104"]
+    acc = lutra.compile(model, **options, cache=cache)
+    return acc, acc.save(tmp_path_factory.mktemp("hls") / "build", backend="hls", board="zcu104")
+
+
+def test_the_test_bench_finds_the_results(hls, tmp_path):
+    """As a vendor's compiler sees the code: without what is for our own C simulation alone."""
+    acc, folder = hls
+    include = [f"-I{folder / 'hls'}", "-isystem", SIMULATED, "-isystem", ap_types()]
+    code = [folder / "hls" / "lutra_top.cpp", folder / "vendor" / "testbench.cpp"]
+    compiler()("-std=c++14", "-O0", "-Wall", "-Wextra", "-Wno-unknown-pragmas", "-Wno-uninitialized",
+               "-Wno-maybe-uninitialized", "-Werror", *include, *code, "-o", tmp_path / "bench")
+    vectors = folder / "vendor" / "vectors.bin"
+    assert run([str(tmp_path / "bench"), str(vectors)]).strip() == "2 frames, 0 wrong words"
+    raw = bytearray(vectors.read_bytes())
+    raw[-1] ^= 1
+    (tmp_path / "wrong").write_bytes(raw)
+    with pytest.raises(LutraError, match="1 wrong words"):
+        run([str(tmp_path / "bench"), str(tmp_path / "wrong")])
+    assert acc.vectors(3)[: len(raw)] != acc.vectors(3, seed=1)[: len(raw)]
+
+
+ADAPTER = """\
+module lutra_top (
+  input wire ap_clk, input wire ap_rst_n,
+  {ports}
+);
+  rtl_top rtl (.clk(ap_clk), .rst(!ap_rst_n), {wired});
+  {rest}
+endmodule
+"""
+
+
+def as_hls_names_them(acc):
+    """The RTL under the names of the module that Vitis HLS makes."""
+    ports, wired, rest = [], [], []
+    for way, name, ends in (("input", "s_axis", acc.netlist.inputs), ("output", "m_axis", acc.netlist.outputs)):
+        back = "output" if way == "input" else "input"
+        for k, end in enumerate(ends):
+            p, size = f"{name}{k}", word_bytes(acc.netlist.width(end.stream))
+            ports += [f"{way} wire [{8 * size - 1}:0] {p}_TDATA", f"{way} wire {p}_TVALID", f"{back} wire {p}_TREADY"]
+            wired += [f".{p}_{x}({p}_{x.upper()})" for x in ("tdata", "tvalid", "tready")]
+            if way == "output":
+                ports += [f"output wire [{size - 1}:0] {p}_TKEEP, {p}_TSTRB", f"output wire {p}_TLAST"]
+                wired.append(f".{p}_tlast({p}_TLAST)")
+                rest.append(f"assign {p}_TKEEP = '1; assign {p}_TSTRB = '1;")
+    return ADAPTER.format(ports=", ".join(ports), wired=", ".join(wired), rest=" ".join(rest))
+
+
+def test_the_ip_around_what_hls_makes(hls, tmp_path, monkeypatch):
+    """With the RTL in the place of what synthesis would leave, under its names."""
+    acc, folder = hls
+    place = tmp_path / "build"
+    shutil.copytree(folder, place)
+    (place / "rtl").mkdir()
+    for name, text in acc.rtl().items():
+        (place / "rtl" / name).write_text(text.replace("module lutra_top (", "module rtl_top ("))
+        (place / "vendor" / "rtl" / name).unlink(missing_ok=True)
+    (place / "vendor" / "rtl" / "hls_top.sv").write_text(as_hls_names_them(acc))
+    board = SimulatedBoard(acc, place, "zcu104")
+    try:
+        net = driver(place, monkeypatch).Accelerator.open(place / "driver", board)
+        x = drawn(acc, 3)
+        assert same(net.run(acc.to_board(x)), acc.run(x, raw=True))
+    finally:
+        board.close()

@@ -44,6 +44,7 @@ class Script:
         tcl.createcommand("file", self.file)
         tcl.createcommand("glob", lambda *w: self.call("glob", *w))
         tcl.createcommand("source", lambda *w: self.call("source", *w))
+        tcl.createcommand("cd", lambda *w: self.call("cd", *w))
         tcl.createcommand("puts", self.printed.append)
         tcl.eval(f"info script {{{self.path}}}")
         tcl.eval(self.text)
@@ -65,7 +66,9 @@ class Script:
         if words[0] == "proc" or words[0] == "foreach":
             return ""
         if words[0] == "if":
-            self.value(words[1][1:-1])  # its commands
+            condition = words[1][1:-1]
+            for k in (m.start() for m in re.finditer(r"\[", condition)):
+                self.run(condition[k + 1 : closing(condition, k)])
             return ""
         words = [self.value(w) if w[0] != "{" else w[1:-1] for w in words]
         match words:

@@ -304,3 +304,37 @@ def test_designs_are_told_apart(digits):
 
     (one, text), (two, _) = identity(digits), identity(digits.replan(replace(digits.plan, depths={})))
     assert one != two and f"32'h{one:08x}" in text.decode()
+
+
+@pytest.mark.parametrize("tcl", TCL)
+def test_the_hls_script(tmp_path, cache, tcl):
+    model = (files("lutra.data") / "digits.onnx").read_bytes()
+    acc = lutra.compile(model, "xc7z020", fps=20_000, clock_mhz=150, input_range=(0, 16), input_scale=1 / 16,
+                        cache=cache)
+    folder = acc.save(tmp_path / "build", backend="hls", board="pynq-z1")
+    vendor = folder / "vendor"
+
+    def calls(name, answer=answers):
+        return getattr(Script((vendor / name).read_text(), str(vendor / name), answer), tcl)()
+
+    said = calls("hls.tcl")
+    verbs = [call[0] for call in said]
+    order = ["open_project", "set_top", "add_files", "open_solution", "set_part", "create_clock", "csim_design",
+             "csynth_design", "export_design"]
+    assert [v for v in verbs if v in order] == ["open_project", "set_top", "add_files", *order[2:]]
+    named = [Path(w).resolve() for call in said if call[0] == "add_files" for w in call if w.startswith(str(vendor))]
+    assert named == [folder / "hls" / "lutra_top.cpp", vendor / "testbench.cpp"] and all(p.is_file() for p in named)
+    assert ("set_part", "xc7z020clg400-1") in said and ("create_clock", "-period", "6.6667", "-name", "default") in said
+    assert ("csim_design", "-argv", str(vendor / "vectors.bin")) in said and (vendor / "vectors.bin").is_file()
+    assert any("-I" + str(vendor / ".." / "hls") in word for call in said for word in call)
+    modes = {b.name: b.mode for b in interfaces(acc.netlist, board("pynq-z1"))}
+
+    def taken(words):
+        if words[0] == "ipx::get_bus_interfaces":
+            return words[1]
+        return modes.get(words[2], "slave") if words[:2] == ("get_property", "interface_mode") else answers(words)
+
+    made = "/verilog/lutra_top.v /verilog/rom.dat"
+    packaged = calls("package.tcl", lambda words: made if words[0] == "glob" else taken(words))
+    assert ("add_files", "-norecurse", made) in packaged and "../rtl/" not in (vendor / "package.tcl").read_text()
+    assert any(call[0] == "glob" and str(vendor / "work/hls/solution/syn/verilog/*.v") in call for call in packaged)
