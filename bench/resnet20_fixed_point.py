@@ -2,6 +2,7 @@
 
     python bench/resnet20_fixed_point.py                    # what is not measured yet, then the table
     python bench/resnet20_fixed_point.py --steps 390        # an epoch of fine-tuning each
+    python bench/resnet20_fixed_point.py --rate 1e-4        # at another rate
 
 Starts from Y. Idelbayev's published float checkpoint (91.73 %). Points are fitted by least squares on 512 training
 images (post-training), then weights and points are trained for --steps steps of 128 images, the last 15 % of them with
@@ -31,7 +32,7 @@ from lutra.zoo.trainable import Bits, Trainable, trainable
 sys.path.insert(0, str(REPO / "examples"))
 from resnet20_qdq import cifar
 
-BATCH, RATE, EVERY = 128, 1.5e-3, 50  # images, Adam's rate (a third of it in fixed point), steps between checkpoints
+BATCH, EVERY = 128, 50  # images, steps between checkpoints
 CELLS = {  # least accuracy in per cent, if there is a bar
     "W8A8": (q.Recipe(q.Fixed(8, per_channel=True), q.Fixed(8), q.Fixed(8)), None),
     "W4A4": (q.Recipe(q.Fixed(4, per_channel=True), q.Fixed(4), q.Fixed(8)), 90.0),
@@ -46,8 +47,8 @@ def images(data: Path, cache: Path) -> Images:
     return Images(*(np.concatenate([t[k] for t in train]) for k in (0, 1)), *cifar(data / "cifar10", "test"))
 
 
-def prepared(recipe: q.Recipe, found: Images, steps: int, seed: int) -> Run:
-    """A run of so many steps in fixed point."""
+def prepared(recipe: q.Recipe, found: Images, steps: int, rate: float, seed: int) -> Run:
+    """A run of so many steps in fixed point, at Adam's rate, which `Settings` has three times for floating point."""
     plain = trainable("resnet20")
     plan = Trainable(plain.about, plain.make, lambda _: recipe, plain.frame, plain.bits, plain.epochs,
                      normalise=plain.normalise, flips=True)
@@ -55,7 +56,7 @@ def prepared(recipe: q.Recipe, found: Images, steps: int, seed: int) -> Run:
     epochs = -(-steps // whole)
     part = BATCH * (-(-steps // epochs))
     few = Images(found.x_train[:part], found.y_train[:part], found.x_test, found.y_test)
-    return Run(plan, Settings(Bits(0, 0, 0), (0, epochs), BATCH, RATE, seed=seed), few)
+    return Run(plan, Settings(Bits(0, 0, 0), (0, epochs), BATCH, 3 * rate, seed=seed), few)
 
 
 def measured(name: str, recipe: q.Recipe, run: Run, weights: dict[str, torch.Tensor], folder: Path) -> dict[str, float]:
@@ -83,13 +84,15 @@ def main() -> None:
     """Measure what is missing, print all."""
     made = parser(__doc__)
     made.add_argument("--steps", type=int, default=200, help="of fine-tuning for each cell")
+    made.add_argument("--rate", type=float, default=5e-4, help="of Adam")
     made.add_argument("--seed", type=int, default=0)
     made.add_argument("--only", choices=CELLS, help="one cell")
     args = made.parse_args()
     folder = (Path(args.cache) if args.cache else REPO / ".cache") / "resnet20_fixed_point"
     saved = read(args.data / "models/resnet_cifar10/resnet20-12fca82f.th")["state_dict"]
     weights = {k.removeprefix("module."): v for k, v in saved.items()}
-    path = folder / f"steps{args.steps}-seed{args.seed}.json"
+    name = f"steps{args.steps}-rate{args.rate:g}-seed{args.seed}"
+    path = folder / f"{name}.json"
     results = json.loads(path.read_text()) if path.exists() else {}
     found = images(args.data, folder)
     board = Board()
@@ -97,14 +100,14 @@ def main() -> None:
         results["float"] = {"trained": float_accuracy(weights, found)}
         written(path, json.dumps(results))
     board.bar("float, published as 91.73", results["float"]["trained"], "%", least=91.7)
-    for i, (name, (recipe, bar)) in enumerate(CELLS.items()):
-        if name not in results and (not args.only or name == args.only):
-            run = prepared(recipe, found, args.steps, args.seed)
-            results[name] = measured(name, recipe, run, weights, folder / f"steps{args.steps}-seed{args.seed}-{i}")
+    for i, (cell, (recipe, bar)) in enumerate(CELLS.items()):
+        if cell not in results and (not args.only or cell == args.only):
+            run = prepared(recipe, found, args.steps, args.rate, args.seed)
+            results[cell] = measured(cell, recipe, run, weights, folder / f"{name}-{i}")
             written(path, json.dumps(results))
-        if name in results:
-            board.show(f"{name}: post-training points", results[name]["post-training"], "%")
-            board.bar(f"{name}: after {args.steps} steps", results[name]["trained"], "%", least=bar)
+        if cell in results:
+            board.show(f"{cell}: post-training points", results[cell]["post-training"], "%")
+            board.bar(f"{cell}: after {args.steps} steps", results[cell]["trained"], "%", least=bar)
     board.end()
 
 

@@ -16,6 +16,7 @@ from lutra.ops import units
 from lutra.tools.run import parallel
 
 AT_ONCE = 2
+FIRST = 4  # one in so many cases is enough for most faults: the others are built for those that it leaves
 # Cases, where more than 12 are needed.
 CASES = {"Depthwise": 14, "MatMul": 36, "Pad": 20, "Reorder": 40, "Requant": 56, "Rescale": 24, "Upsample": 28}
 
@@ -309,6 +310,12 @@ def complaint(cases: list[Case], cache: Path, changed: dict[str, str]) -> str:
     return ""
 
 
+def told(cases: list[Case], cache: Path, changed: dict[str, str]) -> str:
+    """The same, first of the cases that tell most."""
+    few = -(-len(cases) // FIRST)
+    return complaint(cases[:few], cache, changed) or complaint(cases[few:], cache, changed)
+
+
 def timely(case: Case, run) -> bool:
     taken, there = case.stage.times(tuple(np.zeros(len(sent), np.int64) for sent in run.sent))
     return all(map(np.array_equal, run.sent, taken)) and all(np.array_equal(end.left, there) for end in run.received)
@@ -328,8 +335,7 @@ def test_every_fault_is_found(name, cache):
     jobs = []
     for file, old, new in FAULTS[name]:
         assert old in texts[file], f"{file} has no {old!r} any more: choose another fault"
-        jobs.append(partial(complaint, cases, cache, {file: texts[file].replace(old, new)}))
-    found = list(parallel(jobs, AT_ONCE))
-    told = dict(zip(FAULTS[name], found, strict=True))
-    assert not [f for f, said in told.items() if "verilator failed" in said], "these do not even compile"
-    assert not [f for f, said in told.items() if not said], "nobody sees these"
+        jobs.append(partial(told, cases, cache, {file: texts[file].replace(old, new)}))
+    found = dict(zip(FAULTS[name], parallel(jobs, AT_ONCE), strict=True))
+    assert not [f for f, said in found.items() if "verilator failed" in said], "these do not even compile"
+    assert not [f for f, said in found.items() if not said], "nobody sees these"
