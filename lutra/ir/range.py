@@ -59,9 +59,9 @@ class Range:
         """The largest magnitude."""
         return max(abs(self.lo), abs(self.hi))
 
-    def values(self) -> Array:
-        """All values in order, int64."""
-        return np.arange(self.lo, self.hi + 1, self.step, dtype=np.int64)
+    def values(self, every: int = 1) -> Array:
+        """All values in order, or one in `every`, the first among them, int64."""
+        return np.arange(self.lo, self.hi + 1, self.step * every, dtype=np.int64)
 
     def encode(self, values: Array) -> Array:
         """Codes on the wire (int64, not negative) of integer values."""

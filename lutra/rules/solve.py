@@ -114,7 +114,7 @@ def _sampled(best: Node, node: Node, chain: Chain, level: Level, functions: int)
     """What is exact by arithmetic, and looked at over the whole range as densely as time allows all the same."""
     given = node.out.range
     every = -(-given.levels * functions // WALK)
-    x = np.unique(np.append(given.values()[::every], given.hi))[:, None]
+    x = np.unique(np.append(given.values(every), given.hi))[:, None]
     y = np.broadcast_to(level(apply(chain, x)), (len(x), functions))
     _verify(best, node, x, y)
     return Solved(best, form(best), y.size, False, ties(chain, level, x, y))
