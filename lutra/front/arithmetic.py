@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from lutra.errors import LutraError
+from lutra.front.resizing import spread
 from lutra.front.tensors import integers, name_of
 from lutra.front.values import Call, Const, Stream
 from lutra.ir import Constant, Op
@@ -43,10 +44,16 @@ def _with_constant(
                 raise LutraError(f"{call.op} of a constant by the network's data is not supported",
                                  hint=f"only {call.op} of the data by a constant is")
             turned = replace(call, inputs=(b, a))
-            return turned.emit(flipped(turned.param(1, "the constant")))
-        return call.emit(make(call.param(1, "the constant")))
+            return _repeated(turned, flipped)
+        return _repeated(call, make)
 
     return convert
+
+
+def _repeated(call: Call, make: Callable[[Constant], Op]) -> Stream:
+    """An operator by a constant, to whose shape the data broadcast first."""
+    value = call.param(1, "the constant")
+    return call.emit(make(value), spread(call, value.array.shape))
 
 
 def _met(call: Call, op: Op | None) -> Stream:

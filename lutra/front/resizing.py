@@ -45,6 +45,18 @@ def _resize(call: Call) -> Stream:
     return call.emit(Upsample(tuple(m // n for m, n in zip(sizes[batch:], shape[batch:], strict=True))))
 
 
+def spread(call: Call, shape: tuple[int, ...]) -> Stream:
+    """The stream under the shape to which it and this one (without batch axis) broadcast: repeated along axes of one
+    element. Where they do not broadcast it stays, for its operator to say so.
+    """
+    own = call.stream.node.out.shape
+    if len(shape) > len(own):
+        return call.stream
+    facing = (1,) * (len(own) - len(shape)) + shape
+    factors = tuple(m if n == 1 else 1 for n, m in zip(own, facing, strict=True))
+    return call.emit(Upsample(factors)) if max(factors, default=1) > 1 else call.stream
+
+
 def _sizes(call: Call) -> tuple[int, ...]:
     """The ONNX shape of the result, from scales or sizes."""
     shape = call.stream.shape

@@ -93,6 +93,8 @@ def _stream_order(path: list[Node], shape: tuple[int, ...]) -> tuple[Array, tupl
                 break
             case src.Upsample(factors=factors) if last_is_channels(factors, 1):
                 break
+            case src.Upsample(factors=factors) if index.ndim not in (2, 3) or factors[0] > 1:
+                index = moved(node.op, index)  # copies that become channels
             case Reshape() | src.Permute():
                 index = moved(node.op, index)
             case src.Conv() | src.ConvTranspose() | src.MaxPool() | src.AveragePool() | src.Pad() | src.Upsample() if (
@@ -103,10 +105,20 @@ def _stream_order(path: list[Node], shape: tuple[int, ...]) -> tuple[Array, tupl
                 continue
             case _:
                 break
-    frame = index.shape if index.ndim < 3 or index.shape[-1] > 0 else (index.size,)
-    position = np.empty(index.size, np.int64)
-    position[index.ravel()] = np.arange(index.size)
-    return position.reshape(shape), frame if frame else (1,)
+    elements, first = np.unique(index.ravel(), return_index=True)
+    position = np.empty(elements.size, np.int64)
+    position[elements[np.argsort(first)]] = np.arange(elements.size)
+    return position.reshape(shape), _read_once(index, elements.size)
+
+
+def _read_once(index: Array, size: int) -> tuple[int, ...]:
+    """The frame of a stream of the elements that are read in this order, of those read several times the first."""
+    if index.size == size:
+        return index.shape or (1,)
+    pixels = index.reshape(-1, index.shape[-1])
+    channels = -(-size // len(pixels))
+    whole = channels * len(pixels) == size and all(np.unique(p).size == channels for p in pixels)
+    return (*index.shape[:-1], channels) if whole else (size,)
 
 
 def moved(op: Op, index: Array) -> Array:

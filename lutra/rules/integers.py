@@ -14,11 +14,12 @@ from lutra.rules.affine import AFFINE, affine, affine_chain, grid, off_grid
 from lutra.rules.clip import clip
 from lutra.rules.lattice import lattice
 from lutra.rules.pairs import Pair, PairSum
-from lutra.rules.solve import WALK, Level, Solved, form, slope, solve, ties
+from lutra.rules.solve import WALK, Level, Solved, form, price, slope, solve, ties
 from lutra.rules.sums import solve_pair
 from lutra.rules.view import Chain, View, apply, channelwise
 
 FINEST = 16  # bits of a rounding that the model does not have
+MEMORIES = 1000.0  # LUTs that a table's block memories count as, from where on other forms are looked for
 
 
 @dataclass(frozen=True)
@@ -173,16 +174,33 @@ class Lowering:
     def _solve(self, node: Node, chain: Chain, scale: Array, offset: Array, loc: str) -> Node:
         key = (node, chain)
         if key not in self.solved:
-            def level(real: Array) -> Array:
-                return np.rint((real - offset) / scale).astype(np.int64)
-
-            found = self._pair(node, chain, level, scale) if isinstance(node.op, Pair) else solve(
-                node, chain, level, self.family)
-            operations = tuple(op.kind for op in chain)
-            error = max((op.error for op in chain if isinstance(op, FixedPoint)), default=0.0)
-            self.proofs.append(Proof(loc, operations, found.form, found.checked, found.walked, found.ties, error))
-            self.solved[key] = found.node
+            for part, found in self._parts(node, chain, scale, offset):
+                operations = tuple(op.kind for op in part)
+                error = max((op.error for op in part if isinstance(op, FixedPoint)), default=0.0)
+                self.proofs.append(Proof(loc, operations, found.form, found.checked, found.walked, found.ties, error))
+                self.solved[key] = found.node
         return self.solved[key]
+
+    def _parts(self, node: Node, chain: Chain, scale: Array, offset: Array) -> list[tuple[Chain, Solved]]:
+        """One function; quantiser by quantiser where it would be a table of block memories and that is cheaper."""
+        def level(real: Array) -> Array:
+            return np.rint((real - offset) / scale).astype(np.int64)
+
+        if isinstance(node.op, Pair):
+            return [(chain, self._pair(node, chain, level, scale))]
+        whole = solve(node, chain, level, self.family)
+        at = max((i for i, op in enumerate(chain[:-1]) if op.finite), default=None)
+        if at is None or whole.form != "table" or price(whole.node, node, self.family) < MEMORIES:
+            return [(chain, whole)]
+        worth = grid(chain[at])
+        try:
+            first = self._parts(node, chain[: at + 1], *worth)
+            rest = (*affine_chain(*worth), *chain[at + 1 :])
+            parts = [*first, *self._parts(first[-1][1].node, rest, scale, offset)]
+        except LutraError:
+            return [(chain, whole)]
+        cheaper = price(parts[-1][1].node, node, self.family) < price(whole.node, node, self.family)
+        return parts if cheaper else [(chain, whole)]
 
     def _pair(self, node: Node, chain: Chain, level: Level, step: Array) -> Solved:
         """A sum of two streams and what follows it, up to a quantiser: checked for every pair."""

@@ -6,8 +6,8 @@ import numpy as np
 
 from lutra.errors import LutraError
 from lutra.ir import Array, Constant, Node
+from lutra.ops import source as src
 from lutra.ops.base import divisors
-from lutra.ops.matmul.op import MatMul
 from lutra.ops.reorder.op import Reorder
 from lutra.ops.slice.op import Slice
 from lutra.ops.upsample.op import Upsample
@@ -109,34 +109,39 @@ def _spread(low: Lowering, view: View, shape: tuple[int, ...], loc: str) -> View
     if view.index.shape == shape:
         return view
     view = view.reindexed(lambda index: index.reshape((1,) * (len(shape) - index.ndim) + index.shape))
-    factors = tuple(n // m for n, m in zip(shape, view.index.shape, strict=True))
-    if factors[0] > 1:
-        view = _every_channel(low, view, factors[0], loc)
-    return upsampled(low, view, (1, *factors[1:]), loc)
-
-
-def _every_channel(low: Lowering, view: View, channels: int, loc: str) -> View:
-    """One channel made into many equal ones: a product with a column of ones."""
-    view, frame, _ = in_pixels(low, low.settle(view, loc), loc)
-    node = Node(MatMul(Constant(np.ones((channels, 1), np.int8))), (reshaped(view.node, frame),), loc)
-    index = np.arange(node.out.size).reshape(*frame[:2], channels)
-    return channels_first(View(node, index, view.chain), view.index.ndim - 1)
+    return upsampled(low, view, tuple(n // m for n, m in zip(shape, view.index.shape, strict=True)), loc)
 
 
 def upsampled(low: Lowering, view: View, factors: tuple[int, ...], loc: str) -> View:
-    """Each element repeated along each source axis; of (C, *spatial) along the spatial axes."""
+    """Each element repeated along each source axis; of (C, *spatial) along the spatial axes as an image."""
     if max(factors) == 1:
         return view
     if last_is_channels(factors, 1):
         first = view.reindexed(lambda index: np.moveaxis(index, -1, 0))
         return upsampled(low, first, (1, *factors[:-1]), loc).reindexed(lambda index: np.moveaxis(index, 0, -1))
-    if view.index.ndim not in (2, 3) or factors[0] != 1:
-        raise LutraError(f"elements of a tensor of shape {view.index.shape} repeated {factors} times", loc,
-                         "repeat rows and columns of (C, H, W) only")
+    if view.index.ndim not in (2, 3):
+        return _copied(low, view, factors, loc)
+    if factors[0] > 1:
+        ones = (1,) * (len(factors) - 1)
+        return upsampled(low, _copied(low, view, (factors[0], *ones), loc), (1, *factors[1:]), loc)
     view, frame, order = in_pixels(low, low.settle(view, loc), loc)
     node = Node(Upsample(plane(factors[1:], 1)), (reshaped(view.node, frame),), loc)
     index = np.arange(node.out.size).reshape(node.out.shape)[..., order]
     return channels_first(View(node, index, view.chain), len(factors) - 1)
+
+
+def _copied(low: Lowering, view: View, factors: tuple[int, ...], loc: str) -> View:
+    """Each element repeated along any axes: each pixel of the stream comes so often, as channels of one pixel."""
+    view = low.settle(view, loc)
+    channels, pixels, copies = view.channels, view.node.out.pixels, int(np.prod(factors))
+    once = Node(Upsample((1, copies)), (reshaped(view.node, (1, pixels, channels)),), loc)
+    node = reshaped(once, (*view.node.out.shape[:-1], copies * channels))
+    places = [np.arange(n * f) % f for n, f in zip(view.index.shape, factors, strict=True)]
+    copy = np.ravel_multi_index(np.ix_(*places), factors)
+    (index,) = src.Upsample(factors).evaluate(view.index[None])
+    index = (index // channels * copies + copy) * channels + index % channels
+    chain = tuple(op.with_params(*(p if p.size == 1 else np.tile(p, copies) for p in op.params())) for op in view.chain)
+    return View(node, index, chain)
 
 
 def cut(low: Lowering, view: View, index: Array, loc: str) -> View:

@@ -16,7 +16,8 @@ import numpy as np
 
 from lutra.errors import LutraError
 from lutra.ir import Array, Constant, Node, Range
-from lutra.ops.base import Cost, Fold, Unit
+from lutra.ops.add.op import Add
+from lutra.ops.base import Fold, Join, Unit
 from lutra.ops.requant.op import Requant
 from lutra.ops.rescale.op import Rescale
 from lutra.ops.source import Cast
@@ -24,6 +25,7 @@ from lutra.ops.table.op import Table
 from lutra.ops.threshold.op import STAGES, Threshold
 from lutra.rules.fixed import by_arithmetic
 from lutra.rules.rescale import fit_rescale, short
+from lutra.rules.sides import by_sides
 from lutra.rules.steps import Step, bisected, steps_of
 from lutra.rules.view import Chain, apply, channelwise
 
@@ -59,7 +61,7 @@ def _walked(node: Node, chain: Chain, level: Level, functions: int, family: str)
     checked = y.size
     if (y == x).all():
         return Solved(node, "nothing", checked, True, close)
-    found = _linear(node, y) + by_arithmetic(node, chain)
+    found = _linear(node, y) + _by_form(node, chain, level, family)
     steps = steps_of(given, y)
     if steps is not None:
         assert (steps(np.broadcast_to(x, y.shape)) == y).all()
@@ -76,6 +78,11 @@ def _walked(node: Node, chain: Chain, level: Level, functions: int, family: str)
     return Solved(best, form(best), checked, True, close)
 
 
+def _by_form(node: Node, chain: Chain, level: Level, family: str) -> list[Node]:
+    """What is exact by the chain's form, for every integer."""
+    return by_arithmetic(node, chain) + by_sides(node, chain, level, lambda n, c: solve(n, c, level, family).node)
+
+
 def _too_fine(node: Node, levels: int) -> LutraError:
     return LutraError(f"a quantiser with {levels} levels is no multiply-shift here, and has too many for thresholds",
                       node.loc, f"quantise to {STAGES} bits or fewer")
@@ -88,7 +95,7 @@ def _searched(node: Node, chain: Chain, level: Level, functions: int, family: st
     def quantise(x: Array) -> Array:
         return level(apply(chain, x))
 
-    found = by_arithmetic(node, chain)
+    found = _by_form(node, chain, level, family)
     slopes = slope(chain, functions)
     if (slopes == 0).any():
         if found:
@@ -141,19 +148,21 @@ def _verify(last: Node, node: Node, x: Array, y: Array) -> None:
     wide = np.broadcast_to(x, (len(x), channels))
     for at in range(0, len(x), CHUNK):
         rows = wide[at : at + CHUNK]
-        got = rows.reshape(len(rows), *([1] * (len(node.out.shape) - 1)), channels)
+        values = {node: rows.reshape(len(rows), *([1] * (len(node.out.shape) - 1)), channels)}
         for unit in _between(node, last):
-            got = unit.op.evaluate(got)
+            values[unit] = unit.op.evaluate(*(values[arg] for arg in unit.args))
+        got = values[last]
         assert (got.reshape(len(rows), channels) == y[at : at + CHUNK]).all(), f"{form(last)} differs at {last.loc}"
 
 
 def _between(node: Node, last: Node) -> list[Node]:
-    """The nodes of a chain behind one, up to the last."""
+    """The nodes behind one, up to the last, in order."""
     found: list[Node] = []
-    while last is not node:
+    if last is not node:
+        for arg in last.args:
+            found += [n for n in _between(node, arg) if n not in found]
         found.append(last)
-        (last,) = last.args
-    return found[::-1]
+    return found
 
 
 def _linear(node: Node, y: Array) -> list[Node]:
@@ -208,6 +217,8 @@ def form(node: Node) -> str:
             return "multiply-shift"
         case Requant():
             return "fixed point"
+        case Add():
+            return "two slopes"
         case _:
             return "thresholds" if isinstance(node.op, Threshold) else "table"
 
@@ -216,7 +227,8 @@ def price(last: Node, node: Node, family: str) -> float:
     """Cost of one lane of a chain's units behind a node in LUTs; block memory counts as LUTs it could replace."""
     total = 0.0
     for unit in _between(node, last):
-        assert isinstance(unit.op, Unit)
-        cost: Cost = unit.op.cost(Fold(), unit.args[0].out, family)
+        xs = tuple(arg.out for arg in unit.args)
+        assert isinstance(unit.op, Unit | Join)
+        cost = unit.op.cost(Fold(), xs[0], family) if isinstance(unit.op, Unit) else unit.op.cost(Fold(), xs, family)
         total += cost.lut + 300 * cost.bram + 100 * cost.dsp
     return total

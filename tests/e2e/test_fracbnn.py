@@ -1,4 +1,4 @@
-"""A block of FracBNN in torch operators: source, integers and RTL are equal on every bit, and so are its gates."""
+"""FracBNN, a block of torch operators and the whole network: source, integers and RTL equal on every bit, gates too."""
 
 import numpy as np
 import pytest
@@ -14,6 +14,8 @@ from lutra.ops.gated.op import MASKED, Gated  # noqa: E402
 from lutra.ops.matmul.op import MatMul  # noqa: E402
 from lutra.quant.scaled import binary  # noqa: E402
 from lutra.rules.lower import lower  # noqa: E402
+from lutra.zoo.nets.fracbnn import FracBNN, recipe  # noqa: E402
+from lutra.zoo.trainable import Bits  # noqa: E402
 
 CHANNELS, SIZE = 8, 5
 
@@ -92,3 +94,22 @@ def test_the_gates_are_those_of_the_source(block):
     assert np.array_equal(opened, expected)
     assert int(opened.sum()) == int(expected.sum())
     assert 0.2 < opened.mean() < 0.8
+
+
+def test_the_whole_network_with_its_encoder(cache, rng):
+    """8 layers of 4, 8 and 16 channels: from pixels to logits nothing is left to the host."""
+    torch.manual_seed(0)
+    net = FracBNN(1, width=0.25)
+    x = torch.from_numpy(rng.integers(0, 256, (40, 3, 32, 32))).float() / 256
+    for _ in range(3):  # statistics of normalisation
+        net(x)
+    q.quantize(net, recipe(Bits(1, 2, 16)))
+    q.calibrate(net, [x[:20]])
+    acc = lutra.compile(net.eval(), x[:1], device="ecp5-85k", fps=300, cache=cache)
+    with torch.no_grad():
+        expected = net(x)
+    assert torch.equal(acc.run(x), expected)
+    assert torch.equal(acc.simulate(x[:1]), expected[:1])
+    kinds = [n.op.kind for n in acc.lowered.graph.nodes]
+    assert kinds.count("gated") == 6 and kinds.count("matmul") == 2
+    assert "reorder" not in kinds

@@ -9,6 +9,7 @@ import numpy as np
 
 from lutra.errors import LutraError
 from lutra.front.module.call import Aten, constant
+from lutra.front.resizing import spread
 from lutra.front.values import Call, Const, Stream, quotient
 from lutra.ir import Array, Op
 from lutra.ops.source import BipolarQuant, Cast, Mul, MultiThreshold, Quant, QuantizeLinear, Sub, real
@@ -67,12 +68,17 @@ def _ternary(a: Aten) -> Stream:
 
 def _more(a: Aten) -> Stream:
     """Whether x > other: 1 from the next number above it on, else 0."""
-    return _emit(a, MultiThreshold(real(np.nextafter(_param(a, "other"), np.inf)[None]), 1.0, 0.0))
+    return _reached(a, np.nextafter(_param(a, "other"), np.inf))
 
 
 def _at_least(a: Aten) -> Stream:
     """Whether x >= other: 1, else 0."""
-    return _emit(a, MultiThreshold(real(_param(a, "other")[None]), 1.0, 0.0))
+    return _reached(a, _param(a, "other"))
+
+
+def _reached(a: Aten, limit: Array) -> Stream:
+    on = spread(Call(a.name, a.loc, (a.stream,), {}, 0), limit.shape)
+    return _emit(a, MultiThreshold(real(limit[None]), 1.0, 0.0), on)
 
 
 def _quantized(a: Aten) -> Stream:

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from lutra.errors import LutraError
-from lutra.front.module.call import Aten
-from lutra.front.values import Const, Stream
+from lutra.front.module.call import OPSET, Aten
+from lutra.front.resizing import spread
+from lutra.front.values import Call, Const, Stream
 
 
 def _reshaped(a: Aten) -> Any:
@@ -129,10 +130,12 @@ def _nearest(a: Aten) -> Any:
 
 
 def _expand(a: Aten) -> Any:
-    if a.shapes[0] != a.stream.shape:
+    """Axes of one element grow; the batch axis and the number of axes stay."""
+    batch, *frame = a.shapes[0]
+    if len(a.shapes[0]) != len(a.stream.shape) or batch != a.stream.shape[0]:
         raise LutraError(f"a tensor of shape {a.stream.shape} is expanded to {a.shapes[0]}",
-                         hint="sums and products expand by themselves: leave expand out")
-    return a.stream
+                         hint="keep the batch axis first, and unsqueeze before it")
+    return spread(Call(a.name, a.loc, (a.stream,), {}, OPSET), tuple(frame))
 
 
 TRANSLATORS = {
