@@ -14,6 +14,7 @@ from lutra.front.tensors import MOST
 from lutra.ir import Array, Constant, Node, Op
 from lutra.ops.source import real
 
+LENGTHS = "lengths"  # the name of the input that says how long sequences are
 WHOLE = 1 << 53  # double precision holds every integer below it
 
 

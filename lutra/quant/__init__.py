@@ -5,14 +5,18 @@
 >>> q.calibrate(net, loader)                                                                 # doctest: +SKIP
 """
 
+from lutra.quant.ctc import CTCCollapse
 from lutra.quant.export import export
 from lutra.quant.fixed import cast
 from lutra.quant.kinds import Binary, Fixed, Format, KHot, Scaled, Ternary
 from lutra.quant.network import quantize, sites
 from lutra.quant.recipe import Recipe
+from lutra.quant.recurrent.formats import Recurrent
+from lutra.quant.recurrent.layers import GRU, LSTM
 from lutra.quant.sites import Site
 from lutra.quant.stages import Schedule, calibrate, freeze, parameters
 from lutra.quant.table import Row, formats
 
-__all__ = ["Binary", "Fixed", "Format", "KHot", "Recipe", "Row", "Scaled", "Schedule", "Site", "Ternary", "calibrate",
-           "cast", "export", "formats", "freeze", "parameters", "quantize", "sites"]
+__all__ = ["GRU", "LSTM", "Binary", "CTCCollapse", "Fixed", "Format", "KHot", "Recipe", "Recurrent", "Row", "Scaled",
+           "Schedule", "Site", "Ternary", "calibrate", "cast", "export", "formats", "freeze", "parameters",
+           "quantize", "sites"]

@@ -39,7 +39,8 @@ def fit(form: Format, groups: Tensor, signed: bool, method: str) -> Found:
     x = groups.detach().double()
     sizes = x.abs()
     if isinstance(form, Binary):
-        return Found(_positive(sizes.mean(1)), torch.zeros(len(x)))
+        scale = _positive(sizes.mean(1))
+        return Found(-torch.log2(scale) if form.power else scale, torch.zeros(len(x)))
     if isinstance(form, Ternary):
         threshold = 0.7 * sizes.mean(1)
         kept = sizes > threshold[:, None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from lutra.errors import LutraError
@@ -64,9 +64,10 @@ class KHot:
 
 @dataclass(frozen=True)
 class Binary:
-    """+1 or -1 times a learned scale."""
+    """+1 or -1 times a learned scale; `power`: a power of two."""
 
     per_channel: bool = False
+    power: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,11 @@ class Ternary:
 
 
 Format: TypeAlias = Fixed | Scaled | KHot | Binary | Ternary
+
+
+def shared(form: Format | None) -> Format | None:
+    """The format with one point for all channels."""
+    return form if form is None else replace(form, per_channel=False)
 
 
 def at_least(form: Format | None, bits: int) -> Format | None:

@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from lutra.quant.kinds import Fixed, Format, KHot, Scaled, at_least
+from lutra.quant.kinds import Fixed, Format, KHot, Scaled, at_least, shared
+from lutra.quant.recurrent.formats import ROLES, Recurrent
 
 # What a cast stands behind: the inputs of matrix products, weights, what elementwise layers multiply by, and all else,
 # which is a result of an elementwise layer or what it adds.
-INPUTS, WEIGHTS, MULTIPLIERS = ("input", "other"), ("weight", "matrix"), ("factor", "slope", "multiplier")
+RECURRENT = ("weight_ih", "weight_hh")
+INPUTS, WEIGHTS = ("input", "other"), ("weight", "matrix", *RECURRENT)
+MULTIPLIERS = ("factor", "slope", "multiplier")
 NORMALISATION = ("factor", "term")
-PARAMETERS = (*WEIGHTS, *MULTIPLIERS, "term", "constant")
+PARAMETERS = (*WEIGHTS, *MULTIPLIERS, "term", "constant", "peephole")
 
 
 def base(role: str) -> str:
@@ -32,6 +35,8 @@ class Recipe:
         first_last: least bits of weights and activations of the first and the last convolution or linear layer, in the
             order in which the modules are registered; 0: no exception.
         multipliers: of normalisation's factor and PReLU's slope; None: as `elementwise`.
+        recurrent: of what is inside LSTM and GRU layers, whose weights and inputs have the formats of any others, with
+            one point for each matrix.
         normalise: divide a point's gradient by sqrt(elements * greatest integer), as LSQ does; for optimisers that are
             not scale-free. Learned scales always do.
         overrides: by patterns of module paths ("layer1.*"), the first that matches; a recipe that stands for this one
@@ -43,6 +48,7 @@ class Recipe:
     elementwise: Fixed | None = None
     first_last: int = 8
     multipliers: Fixed | KHot | None = None
+    recurrent: Recurrent = field(default=Recurrent())
     normalise: bool = False
     overrides: Mapping[str, Recipe | None] = field(default_factory=dict)
 
@@ -51,9 +57,14 @@ class Recipe:
         for pattern, other in self.overrides.items():
             if fnmatchcase(path, pattern):
                 return other.form(path, role) if other else None
+        inside = next((getattr(self.recurrent, name) for name, own in ROLES.items() if role == own), None)
+        if inside is not None:
+            return inside if self.weights and self.activations else None
         if role in MULTIPLIERS:
             return self.multipliers or self.elementwise
         if role not in INPUTS + WEIGHTS:
             return self.elementwise
         form = self.weights if role in WEIGHTS else self.activations
+        if role in RECURRENT:
+            return shared(form)
         return at_least(form, self.first_last) if self.first_last and path in ends else form

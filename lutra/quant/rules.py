@@ -16,6 +16,9 @@ from torch import Tensor, nn
 
 from lutra.errors import LutraError
 from lutra.quant import exact
+from lutra.quant.recurrent.native import native
+from lutra.quant.recurrent.rule import layer as recurrent_layer
+from lutra.quant.recurrent.sequence import layer
 from lutra.quant.sites import Site
 
 if TYPE_CHECKING:
@@ -147,11 +150,13 @@ FUNCTIONS = ("sigmoid", "tanh", "silu", "hardswish", "hardsigmoid", "gelu", "elu
 TRANSPOSED = tuple(_variants("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"))
 RULES: dict[str, Function] = {
     "product": matrix_product, "matmul": stream_product, "batch_norm": batch_norm, "prelu": prelu, "rectify": rectify,
+    "layer": recurrent_layer, "native": native,
     **dict.fromkeys(("add", "sub", "mul", "div"), elementwise), **dict.fromkeys(FUNCTIONS, function),
 }
 NAMES: dict[Function, str] = {
     **dict.fromkeys([*_variants("conv1d", "conv2d", "conv3d", "linear"), *TRANSPOSED], "product"),
     **dict.fromkeys(_variants("matmul", "bmm", "__matmul__"), "matmul"),
+    layer: "layer", torch.lstm: "native", torch.gru: "native",
     F.batch_norm: "batch_norm", **dict.fromkeys(_variants("prelu"), "prelu"),
     **dict.fromkeys(_variants("relu", "relu_", "relu6", "hardtanh", "clamp_"), "rectify"),
     **_arithmetic("add"), **_arithmetic("sub", "subtract"), **_arithmetic("mul", "multiply"),

@@ -14,6 +14,7 @@ from lutra.quant.fixed import operator as cast
 from lutra.quant.khot import codewords, khot
 from lutra.quant.kinds import Binary, Fixed, Format, KHot, Scaled, Ternary
 from lutra.quant.recipe import PARAMETERS, base
+from lutra.quant.recurrent.formats import INNER
 from lutra.quant.scaled import binary, scaled, ternary
 
 
@@ -39,6 +40,7 @@ class Site(nn.Module):
         self.path, self.role, self.form = path, role, form
         self.normalise = normalise or isinstance(form, Scaled)
         self.signed, self.bypass, self.frozen = True, False, False
+        self.whole: int | None = None  # the point of a cast inside a recurrent layer: a number, known while exporting
         self.saturated: float | None = None  # share in the numbers that it was calibrated with
         self.point = nn.Parameter(torch.tensor(math.nan), self.learned)
         self.register_buffer("sign", torch.tensor(True))
@@ -53,12 +55,12 @@ class Site(nn.Module):
     @property
     def learned(self) -> bool:
         """Whether the point is a parameter to be learned, not one that the format gives."""
-        return getattr(self.form, "fraction", None) is None
+        return getattr(self.form, "fraction", None) is None and base(self.role) not in INNER
 
     @property
     def shift(self) -> bool:
         """Whether one unit of the last place is a power of two."""
-        return isinstance(self.form, Fixed | KHot)
+        return isinstance(self.form, Fixed | KHot) or (isinstance(self.form, Binary) and self.form.power)
 
     @property
     def limit(self) -> int:
@@ -76,6 +78,11 @@ class Site(nn.Module):
         """The least and greatest integer of a scaled format."""
         assert isinstance(self.form, Scaled)
         return modes.integers(self.form.bits, self.signed)
+
+    @property
+    def places(self) -> Tensor:
+        """Bits behind the binary point, whole, in double precision; of formats that have one."""
+        return modes.exponent(self.point.detach())
 
     def unit(self) -> Tensor:
         """The worth of one unit of the last place, in double precision, without gradient, of the point's shape."""
@@ -113,6 +120,10 @@ class Site(nn.Module):
                 return khot(x, point, width, ones, digits)
             case Scaled():
                 return scaled(x, point, *self.integers())
+            case Binary(power=True):
+                scale = torch.exp2(-point)
+                exact = modes.power_of_two(-modes.exponent(point.detach()), scale.dtype)
+                return binary(x, exact + (scale - scale.detach()))
             case Binary():
                 return binary(x, point)
             case Ternary():
@@ -133,6 +144,7 @@ class Site(nn.Module):
         if shape != self.point.shape:
             self.point = nn.Parameter(torch.empty(shape, device=groups.device), self.point.requires_grad)
         self.point.copy_(found.point.reshape(shape))
+        self._note_point()
         if isinstance(self.form, Ternary):
             self.threshold = found.threshold.reshape(shape).to(self.point)
         self.saturated = float((self.outside(groups, found.point[:, None])).float().mean())
@@ -166,6 +178,11 @@ class Site(nn.Module):
                 self.threshold = self.threshold.new_empty(point.shape)
         super()._load_from_state_dict(state_dict, prefix, *rest)
         self.signed = bool(self.sign)
+        self._note_point()
+
+    def _note_point(self) -> None:
+        if base(self.role) in INNER and bool(self.point.isfinite()):
+            self.whole = int(self.places)
 
     def extra_repr(self) -> str:
         """The format, for `print(net)`."""

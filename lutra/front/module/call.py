@@ -12,6 +12,7 @@ from lutra.errors import LutraError
 from lutra.front.operators import TABLES
 from lutra.front.shaping import reshaped
 from lutra.front.values import Call, Const, Stream, Value
+from lutra.ir import Op
 
 OPSET = 18  # whose conventions the calls follow
 
@@ -24,6 +25,7 @@ class Aten:
     loc: str
     args: Mapping[str, Any]
     shapes: tuple[tuple[int, ...], ...]
+    lengths: Callable[[Stream], Stream]  # of sequences of a stream's batch: an input of the graph
 
     def __getitem__(self, name: str) -> Any:
         return self.args[name]
@@ -46,6 +48,10 @@ class Aten:
         """What the import of an ONNX operator makes of these inputs; numbers and lists become constants."""
         values = tuple(None if v is None else constant(v) for v in inputs)
         return TABLES[domain][op](Call(op, self.loc, values, attrs, OPSET, outputs))
+
+    def join(self, op: Op, streams: tuple[Stream, ...]) -> Stream:
+        """What an operator makes of several streams."""
+        return Call(self.name, self.loc, streams, {}, OPSET).join(op, streams)
 
     def reshaped(self, shape: tuple[int, ...], on: Stream | None = None) -> Stream:
         """A stream under another shape, batch axis included."""

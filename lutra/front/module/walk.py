@@ -18,7 +18,7 @@ from lutra.front.module.export import exported, torch_folder
 from lutra.front.module.operators import TRANSLATORS
 from lutra.front.module.place import operator, places
 from lutra.front.place import shown
-from lutra.front.values import Stream, check_size
+from lutra.front.values import LENGTHS, Stream, check_size
 from lutra.ir import REAL, Graph, Input, Node, Tensor
 
 if TYPE_CHECKING:
@@ -90,6 +90,11 @@ class _Walk:
         start = Stream(Node(Input(str(node.name), Tensor(shape[1:], REAL)), (), at), shape[:1], True)
         return self.starts.setdefault(str(node.name), start)
 
+    def _lengths(self, x: Stream) -> Stream:
+        """The input that says how long each sequence is, one for all of the network's."""
+        node = Node(Input(LENGTHS, Tensor((1,), REAL)), (), f"input {LENGTHS}")
+        return self.starts.setdefault(LENGTHS, Stream(node, x.batch, x.dynamic))
+
     def _constant(self, node: Any) -> Any:
         args, kwargs = (_stood_in(self._resolved(v)) for v in (node.args, node.kwargs))
         value = tensors.computed(node.target, args, kwargs)
@@ -113,7 +118,8 @@ class _Walk:
         named, sources = (aten.arguments(node, *both) for both in ((args, kwargs), (node.args, node.kwargs)))
         given = {k: self.quantised.const(v, sources[k]) for k, v in named.items()}
         shapes = aten.shapes(node)
-        result = TRANSLATORS[aten.key(node)](Aten(operator(node), self.places[node], given, shapes))
+        result = TRANSLATORS[aten.key(node)](Aten(operator(node), self.places[node], given, shapes,
+                                                  self._lengths))
         for value, shape in zip(result if isinstance(result, tuple) else (result,), shapes, strict=False):
             if isinstance(value, Stream) and value.shape != shape:
                 raise LutraError(f"its result of shape {shape} would have the shape {value.shape} for other batches",
