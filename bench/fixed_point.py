@@ -12,17 +12,21 @@ output.
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from shared import Array, Board, mnist, parser
+from shared import REPO, Array, Board, mnist, parser
 from torch import Tensor, nn
 
 import lutra
 import lutra.quant as q
+
+sys.path.insert(0, str(REPO / "examples"))
+from resnet20_qdq import cifar as cifar_pixels
 
 RECIPE = q.Recipe(weights=q.Fixed(4), activations=q.Fixed(4), elementwise=q.Fixed(8), first_last=8)
 MEAN, STD = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
@@ -121,9 +125,7 @@ def calibrated_resnet(data: Path, state: Path | None) -> nn.Module:
 
 def cifar(data: Path, part: str, count: int | None = None) -> tuple[Tensor, Array]:
     """Normalised images (N, 3, 32, 32) and labels."""
-    from resnet20_qdq import cifar as pixels
-
-    x, labels = pixels(data / "cifar10", part, count)
+    x, labels = cifar_pixels(data / "cifar10", part, count)
     return (torch.from_numpy(x / np.float32(255)) - MEAN.view(3, 1, 1)) / STD.view(3, 1, 1), labels
 
 
