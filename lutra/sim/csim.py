@@ -22,7 +22,7 @@ from lutra.tools.run import parallel
 
 HARNESS = Path(__file__).with_name("csim.hpp")
 # The last two: the default constructors of the headers' own classes read what they are about to overwrite.
-FLAGS = ("-std=c++14", "-DLUTRA_CSIM", "-Wall", "-Wextra", "-Wno-unknown-pragmas", "-Wno-uninitialized",
+FLAGS = ("-std=c++14", "-Wall", "-Wextra", "-Wno-unknown-pragmas", "-Wno-uninitialized",
          "-Wno-maybe-uninitialized")
 PREFIX = "prefix.hpp"  # what all sources begin with, compiled once where the compiler can
 LIMIT_S = 3600  # of one compiler call
@@ -30,8 +30,8 @@ LIMIT_S = 3600  # of one compiler call
 
 @dataclass(frozen=True)
 class CModel:
-    """One or more designs in one program. `fast`: compiled for a long run, else in less time. `strict`: a warning from
-    our own files is an error.
+    """One or more designs in one program. `fast`: compiled for a long run, and words by the limbs that our headers show;
+    else in less time, and as a vendor's compiler reads it. `strict`: a warning from our own files is an error.
     """
 
     netlists: tuple[Netlist, ...]
@@ -102,7 +102,7 @@ def _received(netlists: Sequence[Netlist], counts: Sequence[int], data: bytes) -
 def _compiled(netlists: Sequence[Netlist], cache: Cache, fast: bool, strict: bool) -> Tool:
     """The program of these designs, weights and all."""
     files = {name: text for n in netlists for name, text in sources(n).items()} | {"main.cpp": _main(netlists)}
-    flags = [*FLAGS, "-O2" if fast else "-O0", *(["-Werror"] if strict else [])]
+    flags = [*FLAGS, *(["-O2", "-DLUTRA_CSIM"] if fast else ["-O0"]), *(["-Werror"] if strict else [])]
     own = [p.read_text() for p in (HARNESS, *sorted(SIMULATED.glob("*.h")), SHARED / "lutra_hls.hpp")]
     identity = [compiler().name, compiler().version, str(ap_types()), *flags, *own]
 

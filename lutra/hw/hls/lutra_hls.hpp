@@ -83,6 +83,31 @@ inline ap_uint<lutra_bits(N)> lutra_ones(const ap_uint<N> &word) {
   return count;
 }
 
+// In how many lanes two words of bits are equal where EQUAL, else both set.
+template <int EQUAL, int N>
+inline int lutra_meet(const ap_uint<N> &x, const ap_uint<N> &w) {
+  int count = 0;
+  for (int k = 0; k < lutra_limbs(N); ++k) {
+    const lutra_limb a = x.V.get_pVal(k), b = w.V.get_pVal(k);
+    const lutra_limb mask = ~lutra_limb(0) >> (N - 64 * k < 64 ? 64 - (N - 64 * k) : 0);
+    count += __builtin_popcountll(EQUAL ? ~(a ^ b) & mask : a & b);
+  }
+  return count;
+}
+
+// Bipolar weights of a row of N as they lie in memory: of each G = N / 3 lanes i, G + i, 2G + i the last one holds the
+// parity of the three.
+template <int N>
+inline ap_uint<N> lutra_signs(const ap_uint<N> &stored) {
+  const int third = N / 3;
+  if (N <= 64) {
+    const lutra_limb all = stored.V.get_pVal(0), low = (lutra_limb(1) << (N <= 64 ? third : 0)) - 1;
+    return ap_uint<N>(all ^ ((all ^ (all >> (N <= 64 ? third : 0))) & low) << (N <= 64 ? 2 * third : 0));
+  }
+  const ap_uint<N> low = (ap_uint<N>(1) << third) - 1;
+  return stored ^ ap_uint<N>(((stored ^ (stored >> third)) & low) << (2 * third));
+}
+
 // Bit b of each of N codes.
 template <int N, int B>
 inline ap_uint<N> lutra_plane(const ap_uint<N * B> &word, int b) {
@@ -135,6 +160,21 @@ inline ap_uint<lutra_bits(N)> lutra_ones(const ap_uint<N> &word) {
     count += ap_uint<1>(word[i]);
   }
   return count;
+}
+
+template <int EQUAL, int N>
+inline int lutra_meet(const ap_uint<N> &x, const ap_uint<N> &w) {
+#pragma HLS INLINE
+  const ap_uint<N> meet = EQUAL ? ap_uint<N>(~(x ^ w)) : ap_uint<N>(x & w);
+  return int(lutra_ones<N>(meet));
+}
+
+template <int N>
+inline ap_uint<N> lutra_signs(const ap_uint<N> &stored) {
+#pragma HLS INLINE
+  const int third = N / 3;
+  const ap_uint<N> low = (ap_uint<N>(1) << third) - 1;
+  return stored ^ ap_uint<N>(((stored ^ (stored >> third)) & low) << (2 * third));
 }
 
 template <int N, int B>

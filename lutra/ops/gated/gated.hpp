@@ -3,14 +3,12 @@
 #ifndef LUTRA_GATED_HPP
 #define LUTRA_GATED_HPP
 
-#include "dots.hpp"
 #include "lutra_hls.hpp"
 
 // 2 count - lanes of PE rows, count those of SIMD lanes whose bit of a plane equals that of w.
 template <int PE, int SIMD, int MASKED, int XBITS, int W>
 inline void lutra_gated_dots(const ap_uint<SIMD * XBITS> &x, bool second, const ap_uint<PE * SIMD> &w, ap_int<W> (&dots)[PE]) {
 #pragma HLS INLINE
-  typedef lutra_dots<0, SIMD, 1, 0, 1, 0, 1, 1, 1> bits_of;
   const ap_uint<SIMD> high = lutra_plane<SIMD, XBITS>(x, XBITS - 1), low = lutra_plane<SIMD, XBITS>(x, XBITS - 2);
   const ap_uint<SIMD> all = ~ap_uint<SIMD>(0);
   const ap_uint<SIMD> there = MASKED ? lutra_plane<SIMD, XBITS>(x, 0) : all;
@@ -18,7 +16,7 @@ inline void lutra_gated_dots(const ap_uint<SIMD * XBITS> &x, bool second, const 
   for (int p = 0; p < PE; ++p) {
 #pragma HLS UNROLL
     const ap_uint<SIMD> stored = lutra_get<SIMD>(w, p);
-    const ap_uint<SIMD> bits = MASKED ? stored : bits_of::signs(stored);
+    const ap_uint<SIMD> bits = MASKED ? stored : lutra_signs<SIMD>(stored);
     const ap_uint<SIMD> hits = there & ~(plane ^ bits);
     dots[p] = (ap_int<W>(lutra_ones<SIMD>(hits)) << 1) - ap_int<W>(lutra_ones<SIMD>(there));
   }

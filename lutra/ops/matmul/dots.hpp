@@ -43,17 +43,10 @@ struct lutra_dots {
 };
 
 // Form 0: a popcount for each pair of a bit of x and a bit of w. Bipolar weights (0 and 1 for -1 and +1) count equal
-// bits; of each G = SIMD / 3 lanes i, G + i, 2G + i their memory holds in the last one the parity of the three.
+// bits, and lie in memory as `lutra_signs` says.
 template <int SIMD, int XBITS, int XSIGNED, int WBITS, int WSIGNED, int BIPOLAR, int TERMS, int REACH>
 struct lutra_dots<0, SIMD, XBITS, XSIGNED, WBITS, WSIGNED, BIPOLAR, TERMS, REACH> {
   typedef ap_int<XBITS + WBITS + lutra_bits(SIMD) + 2> sum;
-
-  static ap_uint<SIMD> signs(const ap_uint<SIMD> &stored) {
-#pragma HLS INLINE
-    const int third = SIMD / 3;
-    const ap_uint<SIMD> low = (ap_uint<SIMD>(1) << third) - 1;
-    return stored ^ ap_uint<SIMD>(((stored ^ (stored >> third)) & low) << (2 * third));
-  }
 
   template <int PE>
   static void all(const ap_uint<SIMD * XBITS> &x, const ap_uint<PE * SIMD * WBITS> &w, sum (&dots)[PE]) {
@@ -67,19 +60,19 @@ struct lutra_dots<0, SIMD, XBITS, XSIGNED, WBITS, WSIGNED, BIPOLAR, TERMS, REACH
     for (int p = 0; p < PE; ++p) {
 #pragma HLS UNROLL
       const ap_uint<SIMD * WBITS> row = lutra_get<SIMD * WBITS>(w, p);
-      dots[p] = 0;
+      int64_t total = 0;
       for (int a = 0; a < WBITS; ++a) {
 #pragma HLS UNROLL
         const ap_uint<SIMD> stored = lutra_plane<SIMD, WBITS>(row, a);
-        const ap_uint<SIMD> bits = BIPOLAR ? signs(stored) : stored;
+        const ap_uint<SIMD> bits = BIPOLAR ? lutra_signs<SIMD>(stored) : stored;
         for (int b = 0; b < XBITS; ++b) {
 #pragma HLS UNROLL
-          const ap_uint<SIMD> meet = BIPOLAR ? ap_uint<SIMD>(~(planes[b] ^ bits)) : ap_uint<SIMD>(planes[b] & bits);
-          const sum count = sum(lutra_ones<SIMD>(meet)) << (a + b);
+          const int64_t count = int64_t(lutra_meet<BIPOLAR, SIMD>(planes[b], bits)) << (a + b);
           const bool less = (XSIGNED && b == XBITS - 1) != (WSIGNED && a == WBITS - 1);
-          dots[p] += less ? sum(-count) : count;
+          total += less ? -count : count;
         }
       }
+      dots[p] = total;
     }
   }
 };

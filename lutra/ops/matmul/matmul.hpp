@@ -26,7 +26,8 @@ inline ap_uint<PE * OBITS> lutra_summed(const ap_int<W> (&dots)[PE], ap_uint<OBI
   for (int p = 0; p < PE; ++p) {
 #pragma HLS UNROLL
     const ap_uint<OBITS> begin = BIASED ? lutra_at<OBITS>(bias[nf % BD], p) : ap_uint<OBITS>(0);
-    sums[p] = (first ? begin : sums[p]) + ap_uint<OBITS>(dots[p] * SCALE);
+    const ap_uint<OBITS> more = SCALE == 1 ? ap_uint<OBITS>(dots[p]) : ap_uint<OBITS>(dots[p] * SCALE);
+    sums[p] = (first ? begin : sums[p]) + more;
     lutra_set<OBITS>(word, p, sums[p]);
   }
   return word;
