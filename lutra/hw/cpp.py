@@ -158,6 +158,12 @@ def definition(netlist: Netlist) -> str:
 
 
 def _check(netlist: Netlist) -> None:
+    """LutraError where a word is wider than the vendor's headers take."""
+    for i in netlist.instances:
+        bits = int(i.block.params.get("SIMD", 1)) * int(i.block.params.get("WBITS", 1))  # of a row's weights in a slot
+        if bits > WIDEST:
+            raise LutraError(f"rows of {bits} bits of weights in {i.name}",
+                             hint=f"HLS takes up to {WIDEST} bits: use a smaller simd, or the RTL back-end")
     for stream in netlist.streams:
         if stream.width > WIDEST:
             raise LutraError(f"words of {stream.width} bits between {stream.source} and {stream.sink}",

@@ -79,7 +79,7 @@ template <int BITS, int COUNT>
 struct Beats {
   template <int L>
   explicit Beats(const lutra_limb (&image)[COUNT][L]) {
-    for (int k = 0; k < COUNT; ++k) beats[k] = lutra_load<BITS>(image[k]);
+    for (int k = 0; k < COUNT; ++k) beats[k] = lutra_row<BITS>(image[k], 0);
   }
   ap_uint<BITS> beats[COUNT];
 };

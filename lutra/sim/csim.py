@@ -30,14 +30,16 @@ LIMIT_S = 3600  # of one compiler call
 
 @dataclass(frozen=True)
 class CModel:
-    """One or more designs in one program. `fast`: compiled for a long run, and words by the limbs that our headers show;
-    else in less time, and as a vendor's compiler reads it. `strict`: a warning from our own files is an error.
+    """One or more designs in one program. `fast`: compiled for a long run, else in less time. `plain`: words are read
+    as a vendor's compiler reads them, not by their limbs, which is faster. `strict`: a warning from our files is an
+    error.
     """
 
     netlists: tuple[Netlist, ...]
     cache: Cache
     fast: bool = True
     strict: bool = False
+    plain: bool = False
 
     @classmethod
     def build(cls, netlist: Netlist, cache: Cache) -> CModel:
@@ -45,9 +47,11 @@ class CModel:
         return cls.build_many((netlist,), cache)
 
     @classmethod
-    def build_many(cls, netlists: Sequence[Netlist], cache: Cache, fast: bool = True, strict: bool = False) -> CModel:
+    def build_many(
+        cls, netlists: Sequence[Netlist], cache: Cache, fast: bool = True, strict: bool = False, plain: bool = False
+    ) -> CModel:
         """Several designs in one program."""
-        model = cls(separate(netlists) if len(netlists) > 1 else tuple(netlists), cache, fast, strict)
+        model = cls(separate(netlists) if len(netlists) > 1 else tuple(netlists), cache, fast, strict, plain)
         model._program()
         return model
 
@@ -70,7 +74,9 @@ class CModel:
         return _received(self.netlists, counts, data)
 
     def _program(self) -> Tool:
-        return _compiled(self.netlists, self.cache, self.fast, self.strict)
+        flags = [*FLAGS, "-O2" if self.fast else "-O0", *([] if self.plain else ["-DLUTRA_CSIM"]),
+                 *(["-Werror"] if self.strict else [])]
+        return _compiled(self.netlists, self.cache, flags)
 
 
 def _frames(netlist: Netlist, words: tuple[Array, ...]) -> int:
@@ -99,10 +105,9 @@ def _received(netlists: Sequence[Netlist], counts: Sequence[int], data: bytes) -
     return tuple(found)
 
 
-def _compiled(netlists: Sequence[Netlist], cache: Cache, fast: bool, strict: bool) -> Tool:
+def _compiled(netlists: Sequence[Netlist], cache: Cache, flags: list[str]) -> Tool:
     """The program of these designs, weights and all."""
     files = {name: text for n in netlists for name, text in sources(n).items()} | {"main.cpp": _main(netlists)}
-    flags = [*FLAGS, *(["-O2", "-DLUTRA_CSIM"] if fast else ["-O0"]), *(["-Werror"] if strict else [])]
     own = [p.read_text() for p in (HARNESS, *sorted(SIMULATED.glob("*.h")), SHARED / "lutra_hls.hpp")]
     identity = [compiler().name, compiler().version, str(ap_types()), *flags, *own]
 

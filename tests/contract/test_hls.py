@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from cases import Case, choose
+from cases import WIDEST, Case, choose, draw
 
 from lutra.ops import units
+from lutra.plan.region import Region
 from lutra.sim.csim import CModel
 from lutra.tools.cache import Cache
 
 CASES = {"MatMul": 16}  # more than of others: it has five forms
-SOME = 6
+SOME, REGIONS = 4, 3
 
 
 @pytest.fixture(scope="module")
 def chosen() -> list[Case]:
-    return [case for unit in units() for case in choose(unit, CASES.get(unit.__name__, SOME))]
+    found = [case for unit in units() for case in choose(unit, CASES.get(unit.__name__, SOME))]
+    rows = [Case(node, node.op.folds(node.args[0].out)[0]) for node in draw(Region, 4 * REGIONS)]
+    return found + [case for case in rows if case.width <= WIDEST][:REGIONS]
 
 
-@pytest.fixture(scope="module")
-def model(chosen, cache) -> CModel:
+@pytest.fixture(scope="module", params=[True, False], ids=["plain", "by limbs"])
+def model(request, chosen, cache) -> CModel:
     """All of them in one program, without a warning from our files."""
-    return CModel.build_many([c.netlist for c in chosen], Cache(cache), fast=False, strict=True)
+    return CModel.build_many([c.netlist for c in chosen], Cache(cache), fast=False, strict=True, plain=request.param)
 
 
 def test_hls_equals_evaluate(chosen, model):
@@ -33,5 +36,8 @@ def test_hls_equals_evaluate(chosen, model):
     assert wrong == []
 
 
-def test_every_operator_is_there(chosen):
-    assert {type(c.op) for c in chosen} == set(units())
+def test_every_operator_and_form_is_there(chosen):
+    assert {type(c.op) for c in chosen} == {*units(), Region}
+    products = [c.instance.block for c in chosen if "FORM" in c.instance.block.params]
+    assert {b.params["FORM"] for b in products} == set(range(5))
+    assert {"lutra_matmul", "lutra_matmul_streamed"} <= {b.module for b in products}

@@ -33,6 +33,15 @@ constexpr int lutra_bits(int n) {
 
 constexpr int lutra_most(int a, int b) { return a > b ? a : b; }
 
+// 64 bits of a memory's word, from bit `low` on.
+template <int L>
+inline lutra_limb lutra_piece(const lutra_limb (&limbs)[L], int low) {
+#pragma HLS INLINE
+  const int limb = low / 64, shift = low % 64;
+  const lutra_limb over = shift && limb + 1 < L ? limbs[limb + 1 < L ? limb + 1 : limb] << (64 - shift) % 64 : 0;
+  return limbs[limb] >> shift | over;
+}
+
 #ifdef LUTRA_CSIM
 
 // So many bits (up to 64) of a word from `low` on.
@@ -66,13 +75,15 @@ inline void lutra_set(ap_uint<W> &word, int lane, const ap_uint<B> &code) {
   }
 }
 
-// A word of a memory.
-template <int W, int L>
-inline ap_uint<W> lutra_load(const lutra_limb (&limbs)[L]) {
-  static_assert(L == lutra_limbs(W), "a memory of words of another width");
-  ap_uint<W> word;
-  for (int k = 0; k < L; ++k) word.V.set_pVal(k, limbs[k]);
-  return word;
+// Row `row`, of B bits, of a memory's word, which may be wider than any number.
+template <int B, int L>
+inline ap_uint<B> lutra_row(const lutra_limb (&limbs)[L], int row) {
+  ap_uint<B> bits;
+  for (int k = 0; k < lutra_limbs(B); ++k) {
+    const lutra_limb mask = ~lutra_limb(0) >> (B - 64 * k < 64 ? 64 - (B - 64 * k) : 0);
+    bits.V.set_pVal(k, lutra_piece(limbs, row * B + 64 * k) & mask);
+  }
+  return bits;
 }
 
 // How many bits of a word are set.
@@ -139,16 +150,16 @@ inline void lutra_set(ap_uint<W> &word, int lane, const ap_uint<B> &code) {
   word.range(lane * B + B - 1, lane * B) = code;
 }
 
-template <int W, int L>
-inline ap_uint<W> lutra_load(const lutra_limb (&limbs)[L]) {
+template <int B, int L>
+inline ap_uint<B> lutra_row(const lutra_limb (&limbs)[L], int row) {
 #pragma HLS INLINE
-  static_assert(L == lutra_limbs(W), "a memory of words of another width");
-  ap_uint<64 * L> word = 0;
-  for (int k = 0; k < L; ++k) {
+  ap_uint<B> bits = 0;
+  for (int k = 0; k < lutra_limbs(B); ++k) {
 #pragma HLS UNROLL
-    word.range(64 * k + 63, 64 * k) = limbs[k];
+    const int last = 64 * k + 63 < B ? 64 * k + 63 : B - 1;
+    bits.range(last, 64 * k) = lutra_piece(limbs, row * B + 64 * k);
   }
-  return ap_uint<W>(word);
+  return bits;
 }
 
 template <int N>
@@ -195,10 +206,7 @@ template <int B, int L>
 inline ap_uint<B> lutra_at(const lutra_limb (&limbs)[L], int lane) {
 #pragma HLS INLINE
   static_assert(B <= 64, "a code is at most a limb");
-  const int limb = lane * B / 64, shift = lane * B % 64;
-  lutra_limb value = limbs[limb] >> shift;
-  if (shift + B > 64) value |= limbs[limb + 1 < L ? limb + 1 : limb] << ((64 - shift) % 64);
-  return ap_uint<B>(value);
+  return ap_uint<B>(lutra_piece(limbs, lane * B));
 }
 
 // clip(floor(t / 2**SHIFT), LO, HI), SHIFT of either sign; where EVEN, the quotient's lowest bit is 0 if t is a multiple of

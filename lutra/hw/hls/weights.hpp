@@ -15,7 +15,7 @@ void lutra_weights(const lutra_limb words[DEPTH][lutra_limbs(WIDTH)], hls::strea
 #pragma HLS UNROLL
       limbs[i] = words[at][i];
     }
-    out.write(lutra_load<WIDTH>(limbs));
+    out.write(lutra_row<WIDTH>(limbs, 0));
     at = at == DEPTH - 1 ? 0 : at + 1;
   }
 }

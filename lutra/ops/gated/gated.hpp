@@ -6,8 +6,8 @@
 #include "lutra_hls.hpp"
 
 // 2 count - lanes of PE rows, count those of SIMD lanes whose bit of a plane equals that of w.
-template <int PE, int SIMD, int MASKED, int XBITS, int W>
-inline void lutra_gated_dots(const ap_uint<SIMD * XBITS> &x, bool second, const ap_uint<PE * SIMD> &w, ap_int<W> (&dots)[PE]) {
+template <int PE, int SIMD, int MASKED, int XBITS, int W, int L>
+inline void lutra_gated_dots(const ap_uint<SIMD * XBITS> &x, bool second, const lutra_limb (&w)[L], ap_int<W> (&dots)[PE]) {
 #pragma HLS INLINE
   const ap_uint<SIMD> high = lutra_plane<SIMD, XBITS>(x, XBITS - 1), low = lutra_plane<SIMD, XBITS>(x, XBITS - 2);
   const ap_uint<SIMD> all = ~ap_uint<SIMD>(0);
@@ -15,7 +15,7 @@ inline void lutra_gated_dots(const ap_uint<SIMD * XBITS> &x, bool second, const 
   const ap_uint<SIMD> plane = second ? low : MASKED ? ap_uint<SIMD>(~high) : high;
   for (int p = 0; p < PE; ++p) {
 #pragma HLS UNROLL
-    const ap_uint<SIMD> stored = lutra_get<SIMD>(w, p);
+    const ap_uint<SIMD> stored = lutra_row<SIMD>(w, p);
     const ap_uint<SIMD> bits = MASKED ? stored : lutra_signs<SIMD>(stored);
     const ap_uint<SIMD> hits = there & ~(plane ^ bits);
     dots[p] = (ap_int<W>(lutra_ones<SIMD>(hits)) << 1) - ap_int<W>(lutra_ones<SIMD>(there));
@@ -48,7 +48,7 @@ void lutra_gated(hls::stream<ap_uint<SIMD * (MASKED ? 3 : 2)> > &in, hls::stream
       }
       ap_int<lutra_bits(SIMD) + 2> dots[PE];
 #pragma HLS ARRAY_PARTITION variable=dots complete
-      lutra_gated_dots<PE, SIMD, MASKED, XBITS>(x, second, lutra_load<PE * SIMD>(weights[tile]), dots);
+      lutra_gated_dots<PE, SIMD, MASKED, XBITS>(x, second, weights[tile], dots);
       const ap_uint<PE * PBITS> earlier = firsts[nf];
       ap_uint<PE * PBITS> made = 0;
       ap_uint<PE * OBITS> word = 0;

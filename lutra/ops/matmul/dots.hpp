@@ -27,7 +27,7 @@ struct lutra_dots {
   typedef ap_int<XBITS + WBITS + lutra_bits(SIMD) + 2> sum;
 
   template <int PE>
-  static void all(const ap_uint<SIMD * XBITS> &x, const ap_uint<PE * SIMD * WBITS> &w, sum (&dots)[PE]) {
+  static void all(const ap_uint<SIMD * XBITS> &x, const ap_uint<SIMD * WBITS> (&w)[PE], sum (&dots)[PE]) {
 #pragma HLS INLINE
     for (int p = 0; p < PE; ++p) {
 #pragma HLS UNROLL
@@ -35,7 +35,7 @@ struct lutra_dots {
       for (int q = 0; q < SIMD; ++q) {
 #pragma HLS UNROLL
         const ap_int<XBITS + 1> a = lutra_value<XSIGNED>(lutra_get<XBITS>(x, q));
-        const ap_int<WBITS + 1> b = lutra_value<WSIGNED>(lutra_get<WBITS>(w, p * SIMD + q));
+        const ap_int<WBITS + 1> b = lutra_value<WSIGNED>(lutra_get<WBITS>(w[p], q));
         dots[p] += FORM == 2 ? lutra_product_in_dsp(b, a) : lutra_product_in_luts(b, a);
       }
     }
@@ -49,7 +49,7 @@ struct lutra_dots<0, SIMD, XBITS, XSIGNED, WBITS, WSIGNED, BIPOLAR, TERMS, REACH
   typedef ap_int<XBITS + WBITS + lutra_bits(SIMD) + 2> sum;
 
   template <int PE>
-  static void all(const ap_uint<SIMD * XBITS> &x, const ap_uint<PE * SIMD * WBITS> &w, sum (&dots)[PE]) {
+  static void all(const ap_uint<SIMD * XBITS> &x, const ap_uint<SIMD * WBITS> (&w)[PE], sum (&dots)[PE]) {
 #pragma HLS INLINE
     ap_uint<SIMD> planes[XBITS];
 #pragma HLS ARRAY_PARTITION variable=planes complete
@@ -59,11 +59,10 @@ struct lutra_dots<0, SIMD, XBITS, XSIGNED, WBITS, WSIGNED, BIPOLAR, TERMS, REACH
     }
     for (int p = 0; p < PE; ++p) {
 #pragma HLS UNROLL
-      const ap_uint<SIMD * WBITS> row = lutra_get<SIMD * WBITS>(w, p);
       int64_t total = 0;
       for (int a = 0; a < WBITS; ++a) {
 #pragma HLS UNROLL
-        const ap_uint<SIMD> stored = lutra_plane<SIMD, WBITS>(row, a);
+        const ap_uint<SIMD> stored = lutra_plane<SIMD, WBITS>(w[p], a);
         const ap_uint<SIMD> bits = BIPOLAR ? lutra_signs<SIMD>(stored) : stored;
         for (int b = 0; b < XBITS; ++b) {
 #pragma HLS UNROLL
@@ -86,7 +85,7 @@ struct lutra_dots<3, SIMD, XBITS, XSIGNED, WBITS, WSIGNED, BIPOLAR, TERMS, REACH
   static const int S = XSIGNED || WSIGNED ? 1 : 0;
 
   template <int PE>
-  static void all(const ap_uint<SIMD * XBITS> &x, const ap_uint<PE * SIMD * WBITS> &w, sum (&dots)[PE]) {
+  static void all(const ap_uint<SIMD * XBITS> &x, const ap_uint<SIMD * WBITS> (&w)[PE], sum (&dots)[PE]) {
 #pragma HLS INLINE
     for (int p = 0; p < PE; p += 2) {
 #pragma HLS UNROLL
@@ -94,8 +93,8 @@ struct lutra_dots<3, SIMD, XBITS, XSIGNED, WBITS, WSIGNED, BIPOLAR, TERMS, REACH
       for (int q = 0; q < SIMD; ++q) {
 #pragma HLS UNROLL
         const ap_int<XBITS + 1> a = lutra_value<XSIGNED>(lutra_get<XBITS>(x, q));
-        const ap_int<WBITS + 1> v = lutra_value<WSIGNED>(lutra_get<WBITS>(w, p * SIMD + q));
-        const ap_int<WBITS + 1> u = lutra_value<WSIGNED>(lutra_get<WBITS>(w, (p + 1 < PE ? p + 1 : p) * SIMD + q));
+        const ap_int<WBITS + 1> v = lutra_value<WSIGNED>(lutra_get<WBITS>(w[p], q));
+        const ap_int<WBITS + 1> u = lutra_value<WSIGNED>(lutra_get<WBITS>(w[p + 1 < PE ? p + 1 : p], q));
         const ap_int<K + WBITS + 1> both = (ap_int<K + WBITS + 1>(u) << K) + v;
         const ap_int<2 * K + 2> half = S ? ap_int<2 * K + 2>(1) << (K - 1) : ap_int<2 * K + 2>(0);
         const ap_int<2 * K + 2> total = lutra_product_in_dsp(both, a) + half;
@@ -118,14 +117,14 @@ struct lutra_dots<4, SIMD, XBITS, XSIGNED, WBITS, WSIGNED, BIPOLAR, TERMS, REACH
   static const int PLACE = TERM - 2;
 
   template <int PE>
-  static void all(const ap_uint<SIMD * XBITS> &x, const ap_uint<PE * SIMD * WBITS> &w, sum (&dots)[PE]) {
+  static void all(const ap_uint<SIMD * XBITS> &x, const ap_uint<SIMD * WBITS> (&w)[PE], sum (&dots)[PE]) {
 #pragma HLS INLINE
     for (int p = 0; p < PE; ++p) {
 #pragma HLS UNROLL
       dots[p] = 0;
       for (int k = 0; k < SIMD * TERMS; ++k) {
 #pragma HLS UNROLL
-        const ap_uint<TERM> term = lutra_get<TERM>(w, p * SIMD * TERMS + k);
+        const ap_uint<TERM> term = lutra_get<TERM>(w[p], k);
         const sum value = lutra_value<XSIGNED>(lutra_get<XBITS>(x, k / TERMS));
         const sum shifted = term[TERM - 1] ? sum(value << ap_uint<PLACE>(term)) : sum(0);
         dots[p] += term[TERM - 2] ? sum(~shifted) : shifted;

@@ -50,7 +50,13 @@ void lutra_matmul(hls::stream<ap_uint<SIMD * XBITS> > &in, hls::stream<ap_uint<P
     const ap_uint<SIMD * XBITS> x = lutra_replayed<SIMD * XBITS, NF, SF>(in, kept, nf == 0, sf);
     typename dots_of::sum dots[PE];
 #pragma HLS ARRAY_PARTITION variable=dots complete
-    dots_of::template all<PE>(x, lutra_load<PE * SIMD * WBITS>(weights[tile]), dots);
+    ap_uint<SIMD * WBITS> rows[PE];
+#pragma HLS ARRAY_PARTITION variable=rows complete
+    for (int p = 0; p < PE; ++p) {
+#pragma HLS UNROLL
+      rows[p] = lutra_row<SIMD * WBITS>(weights[tile], p);
+    }
+    dots_of::template all<PE>(x, rows, dots);
     const ap_uint<PE * OBITS> word = lutra_summed<PE, OBITS, SCALE, BIASED>(dots, sums, sf == 0, nf, bias);
     if (sf == SF - 1) out.write(word);
     tile = tile == NF * SF - 1 ? 0 : tile + 1;
@@ -74,7 +80,14 @@ void lutra_matmul_streamed(hls::stream<ap_uint<SIMD * XBITS> > &in, hls::stream<
     const ap_uint<SIMD * XBITS> x = lutra_replayed<SIMD * XBITS, NF, SF>(in, kept, nf == 0, sf);
     typename dots_of::sum dots[PE];
 #pragma HLS ARRAY_PARTITION variable=dots complete
-    dots_of::template all<PE>(x, weights.read(), dots);
+    const ap_uint<PE * SIMD * WBITS> w = weights.read();
+    ap_uint<SIMD * WBITS> rows[PE];
+#pragma HLS ARRAY_PARTITION variable=rows complete
+    for (int p = 0; p < PE; ++p) {
+#pragma HLS UNROLL
+      rows[p] = lutra_get<SIMD * WBITS>(w, p);
+    }
+    dots_of::template all<PE>(x, rows, dots);
     const ap_uint<PE * OBITS> word = lutra_summed<PE, OBITS, SCALE, BIASED>(dots, sums, sf == 0, nf, bias);
     if (sf == SF - 1) out.write(word);
     if (sf == SF - 1) nf = nf == NF - 1 ? 0 : nf + 1;
