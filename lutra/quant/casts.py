@@ -57,6 +57,7 @@ class Casts(nn.ModuleDict):
         observers: while the network is calibrated, what passes each place; else None.
         statistics_frozen: normalisation has its inference form in training too.
         locating: look at the result of each operation, to name the first that is not finite.
+        network: the number by which compiled code knows the network (`finite.known`).
     """
 
     def __init__(self, recipe: Recipe, ends: tuple[str, ...]) -> None:
@@ -65,6 +66,7 @@ class Casts(nn.ModuleDict):
         self.stack: list[tuple[str, nn.Module]] = []
         self.observers: dict[str, Observer] | None = None
         self.statistics_frozen, self.points_frozen, self.locating = False, False, False
+        self.network = -1
         self.stage: Tensor
         self.register_buffer("stage", torch.zeros(2, dtype=torch.bool))  # points frozen, statistics frozen
 

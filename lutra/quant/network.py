@@ -9,9 +9,11 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
+from torch.utils._pytree import tree_map
 
 from lutra.errors import LutraError
 from lutra.quant.casts import Casts
+from lutra.quant.finite import checked, diverged, finite, known
 from lutra.quant.fitting import fit_normalisation, fit_weight
 from lutra.quant.operators import Operators
 from lutra.quant.recipe import NORMALISATION, Recipe, base
@@ -54,25 +56,47 @@ class Quantised(nn.Module):
         Raises LutraError: not calibrated; in training, a result that is not finite: names the first such operator.
         """
         result = self._run(*args, **kwargs)
-        casts = self.lutra_casts
-        if self.training and not torch.compiler.is_compiling() and not _finite(result):
-            casts.locating = True
-            try:
-                self._run(*args, **kwargs)
-            finally:
-                casts.locating = False
-            raise LutraError("a result is not finite", "the network", "training has diverged: lower the learning rate")
+        if not self.training:
+            return result
+        if torch.compiler.is_compiling():
+            return result if torch.compiler.is_exporting() else self._checked(result, args, kwargs)
+        if not finite(result):
+            self.locate(*args, **kwargs)
+            raise diverged()
         return result
+
+    def _checked(self, result: Any, args: Any, kwargs: Any) -> Any:
+        """The result, looked at by the compiled code itself."""
+        inputs = [a for a in args if isinstance(a, Tensor)]
+        inputs = inputs if len(inputs) == len(args) and not kwargs else []
+        return tree_map(lambda r: checked(r, inputs, self.lutra_casts.network) if isinstance(
+            r, Tensor) and r.is_floating_point() else r, result)
+
+    def locate(self, *args: Any, **kwargs: Any) -> None:
+        """Run the network again, up to the first operator whose result is not finite.
+
+        Raises LutraError: there is one; names it.
+        """
+        casts = self.lutra_casts
+        casts.locating = True
+        try:
+            self._run(*args, **kwargs)
+        finally:
+            casts.locating = False
 
     def _run(self, *args: Any, **kwargs: Any) -> Any:
         casts = self.lutra_casts
         casts.stack[:] = [("", self)]
-        with Operators(casts, exact=not self.training):
-            return super().forward(*args, **kwargs)
+        try:
+            with Operators(casts, exact=not self.training):
+                return super().forward(*args, **kwargs)
+        finally:
+            casts.stack.clear()  # as before: compiled code depends on it
 
     def train(self, mode: bool = True) -> Any:
         """As of any module; normalisation's own formats follow its statistics until these are frozen."""
         super().train(mode)
+        self.lutra_casts.network = known(self, self.lutra_casts.network)
         if not mode:
             fit_normalisation(self, self.lutra_casts)
         return self
@@ -86,17 +110,6 @@ class QuantisedSequential(Quantised):
 
     def __len__(self) -> int:
         return len(self._modules) - 1
-
-
-def _finite(result: Any) -> bool:
-    match result:
-        case Tensor():
-            return not result.is_floating_point() or bool(result.isfinite().all())
-        case dict():
-            return all(_finite(r) for r in result.values())
-        case list() | tuple():
-            return all(_finite(r) for r in result)
-    return True
 
 
 def quantize(net: Net, recipe: Recipe) -> Net:
@@ -130,6 +143,7 @@ def quantize(net: Net, recipe: Recipe) -> Net:
     first = QuantisedSequential if isinstance(net, nn.Sequential) else Quantised
     net.__class__ = type(own.__name__, (first, own), {
         "__module__": own.__module__, "__doc__": own.__doc__, "forward": _named_as(own.forward)})
+    casts.network = known(net, casts.network)  # type: ignore[arg-type]
     net.lutra_casts = casts.to(next((p.device for p in net.parameters()), "cpu"))
     net.register_load_state_dict_post_hook(_loaded)  # type: ignore[no-untyped-call]
     return net

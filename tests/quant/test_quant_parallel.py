@@ -1,6 +1,7 @@
 """Quantised networks under torch.compile and DistributedDataParallel."""
 
 import copy
+import math
 import socket
 
 import pytest
@@ -11,6 +12,14 @@ from test_training_network import small
 from torch.nn.parallel import DistributedDataParallel
 
 import lutra.quant as q
+from lutra.errors import LutraError
+
+
+@pytest.fixture(autouse=True)
+def forgotten():
+    """Compiled code is counted for all networks of a process together, and refused beyond eight."""
+    yield
+    torch.compiler.reset()
 
 
 @pytest.mark.parametrize("frozen", (False, True))
@@ -29,6 +38,24 @@ def test_compiled_in_one_graph_equals_eager(frozen):
         assert a.grad is None or torch.allclose(a.grad, b.grad, rtol=1e-4, atol=1e-5), name
     net.eval(), twin.eval()
     assert torch.equal(compiled(x), net(x))
+
+
+@pytest.mark.parametrize("copied", (False, True))
+def test_nan_in_compiled_training_names_the_layer(copied):
+    """Of a copy too, once it is put into training; and of inputs, not of what the network was traced with."""
+    net, x = small()
+    if copied:
+        whole, net = net, copy.deepcopy(net).train()
+        assert whole.lutra_casts.network != net.lutra_casts.network
+    compiled = torch.compile(net, backend="aot_eager", fullgraph=True)
+    assert torch.equal(compiled(x), net(x))
+    with pytest.raises(LutraError, match="that is not finite, of operands that are not finite either"):
+        compiled(x.clone().index_fill_(0, torch.tensor([1]), math.nan))
+    net.second.bias.data.fill_(math.nan)
+    with pytest.raises(LutraError, match=r"^second: conv2d gives a number that is not finite, of"):
+        compiled(x)
+    net.eval()
+    compiled(x)  # evaluation is not looked at
 
 
 def _steps(net, x, y, count):
