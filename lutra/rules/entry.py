@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ from lutra.ops.reshape.op import Reshape
 from lutra.ops.source import Elementwise, real
 from lutra.rules.affine import grid
 from lutra.rules.ends import InputEnd
+from lutra.rules.finest import finest
 from lutra.rules.order import last_is_channels
 from lutra.rules.view import View
 
@@ -27,24 +29,28 @@ class InputFormat:
     scale: float
 
 
-def input_end(source: Graph, start: Node, given: InputFormat | None) -> tuple[tuple[Node, ...], InputEnd]:
-    """The source nodes that the host does behind an input of the source, and the input's end."""
+def input_end(
+    source: Graph, start: Node, given: InputFormat | None
+) -> tuple[tuple[Node, ...], tuple[Node, ...], InputEnd]:
+    """The source nodes that the host does behind an input of the source, those whose values the hardware is fed, and
+    the input's end.
+    """
     path = _path(source, start)
     if given is not None:
         order, shape = _stream_order(path, start.out.shape)
-        return (), InputEnd(None, real(given.scale), real(0.0), given.range, Constant(order), shape, start.out.shape)
-    count = _host_quantises(source, start, path)
-    op = path[count - 1].op
-    assert isinstance(op, Elementwise)
-    tensor = path[count - 1].out
-    order, shape = _stream_order(path[count:], tensor.shape)
-    seed = View(Node(Input("x", Tensor(shape, Range(0, 1)))), order).extended(op, path[count - 1].loc)
+        return (), (start,), InputEnd(None, real(given.scale), real(0.0), given.range, Constant(order), shape,
+                                      start.out.shape)
+    before, fed, op = _host_quantises(source, start, path)
+    after = path[len(before) + (fed[0].op == op) :]
+    tensor, loc = fed[0].out, fed[0].loc
+    order, shape = _stream_order(after, tensor.shape)
+    seed = View(Node(Input("x", Tensor(shape, Range(0, 1)))), order).extended(op, loc)
     scale, offset = grid(seed.chain[0])
     codes = _codes(seed.chain[0], scale, offset)
-    host = ops_graph([(n.op, n.loc) for n in path[:count]], start.out.shape)
+    host = ops_graph([*((n.op, n.loc) for n in before), (op, loc)], start.out.shape)
     end = InputEnd(host, real(scale), real(offset), codes, Constant(order), seed.node.out.shape,
                    start.out.shape)
-    return tuple(path[:count]), end
+    return (*before, *fed), fed, end
 
 
 def _codes(op: Elementwise, scale: Array, offset: Array) -> Range:
@@ -66,20 +72,38 @@ def _path(source: Graph, start: Node) -> list[Node]:
     return path
 
 
-def _host_quantises(source: Graph, start: Node, path: list[Node]) -> int:
-    """How many nodes from the input on end with the model's own input quantiser; LutraError where there is none."""
+def _host_quantises(
+    source: Graph, start: Node, path: list[Node]
+) -> tuple[tuple[Node, ...], tuple[Node, ...], Elementwise]:
+    """The nodes from the input on before the model's own input quantiser, those whose values it gives, and itself;
+    LutraError where there is none.
+
+    Where several quantise the input for themselves it is one that none of them sees (`finest`), behind the node that
+    all of them read; where they are equal, it is theirs.
+    """
     before = start
     for i, node in enumerate(path):
-        if len(source.users[before]) > 1:
-            raise LutraError(f"the model's input feeds {len(source.users[before])} operators before anything quantises "
-                             "it", node.loc, "say what the hardware is fed: input_range=(lo, hi) and input_scale")
+        users = source.users[before]
+        if len(users) > 1:
+            casts = [n.op for n in users if isinstance(n.op, src.Cast)]
+            op = finest(casts) if len(casts) == len(users) else None
+            if op is None:
+                raise _parting(users, node.loc)
+            return tuple(path[:i]), tuple(users) if len(set(casts)) == 1 else (before,), op
         if isinstance(node.op, Elementwise) and node.op.finite:
-            return i + 1
+            return tuple(path[:i]), (node,), node.op
         if not isinstance(node.op, (Elementwise, *SHAPED)):
             raise LutraError("nothing quantises the model's input before this operator", node.loc,
                              "say what the hardware is fed: input_range=(lo, hi) and input_scale=what one is worth")
         before = node
     raise LutraError("nothing in the model is quantised", "model", "export the model with Quant nodes")
+
+
+def _parting(users: Sequence[Node], loc: str) -> LutraError:
+    said = ", ".join(sorted({n.op.kind for n in users}))
+    return LutraError(f"the model's input feeds {len(users)} operators ({said}) that one quantiser does not serve", loc,
+                      "cast it once, or by casts of RND or TRN that saturate; or say what the hardware is fed: "
+                      "input_range=(lo, hi) and input_scale")
 
 
 def _stream_order(path: list[Node], shape: tuple[int, ...]) -> tuple[Array, tuple[int, ...]]:

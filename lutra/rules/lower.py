@@ -115,15 +115,15 @@ def _begin(source: Graph, given: Given) -> tuple[list[InputEnd], list[Node], Vie
     host: set[Node] = set()
     for k, start in enumerate(source.inputs):
         assert isinstance(start.op, Input)
-        before, end = input_end(source, start, given.get(start.op.name) if isinstance(given, Mapping) else given)
+        done, fed, end = input_end(source, start, given.get(start.op.name) if isinstance(given, Mapping) else given)
         node = Node(Input("x" if len(source.inputs) == 1 else f"x{k}", Tensor(end.shape, end.range)))
         chain: Chain = (src.Mul(end.scale),)
         if end.offset.array.any():
             chain = (*chain, src.Add(end.offset))
         ends.append(end)
         starts.append(node)
-        views[before[-1] if before else start] = View(node, end.order.array, chain)
-        host |= {start, *before}
+        views |= dict.fromkeys(fed, View(node, end.order.array, chain))
+        host |= {start, *done}
     return ends, starts, views, host
 
 
