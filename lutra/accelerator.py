@@ -258,8 +258,8 @@ class Accelerator:
         return save(replace(self, backend=backend) if backend else self, Path(folder), board)
 
     def vectors(self, frames: int = 2, seed: int = 0) -> bytes:
-        """Random frames with their results, for a test bench: of each frame the words of each input, then of each
-        output, whole bytes, little endian.
+        """Random frames with their results, for a test bench: what is read of memory, then of each frame the words of
+        each input and of each output, whole bytes, little endian.
         """
         rng = np.random.default_rng(seed)
         fed = tuple(e.range.lo + e.range.step * rng.integers(0, e.range.levels, (frames, *e.shape))
@@ -270,7 +270,8 @@ class Accelerator:
             bits = node.out.range.bits
             codes = node.out.range.encode(y).reshape(-1, self.netlist.width(end.stream) // bits)
             words.append(to_words(codes, bits).reshape(frames, -1))
-        return np.concatenate(words, axis=1).tobytes()
+        memory = b"".join(region.image for _, region in self.netlist.regions)
+        return memory + np.concatenate(words, axis=1).tobytes()
 
     def to_board(self, x: Any) -> Any:
         """The integers that a board's driver is given for frames x; a tuple for several inputs."""

@@ -47,6 +47,9 @@ def project(
     buses = interfaces(netlist, board)
     parts = Parts(netlist, inputs, outputs, buses, board, clock_mhz)
     hls = form == "hls"
+    if hls and (netlist.windows or netlist.regions):
+        raise LutraError("the packaged IP around HLS takes weights that are constants", board.name,
+                         'keep them on the chip, or build the RTL or both (backend="both"); hls.tcl exports such an IP')
     design = cpp.sources(netlist) if hls else sources(netlist)
     rtl = {} if hls else design
     own = {name: text for name, text in library(MODULES).items() if name not in rtl}

@@ -266,21 +266,37 @@ def hls(cache, tmp_path_factory):
     return acc, acc.save(tmp_path_factory.mktemp("hls") / "build", backend="hls", board="zcu104")
 
 
-def test_the_test_bench_finds_the_results(hls, tmp_path):
-    """As a vendor's compiler sees the code: without what is for our own C simulation alone."""
-    acc, folder = hls
+def benched(folder, place):
+    """The test bench of a build folder, as a vendor's compiler sees the code: without what is for our own C simulation
+    alone."""
     include = [f"-I{folder / 'hls'}", "-isystem", SIMULATED, "-isystem", ap_types()]
     code = [folder / "hls" / "lutra_top.cpp", folder / "vendor" / "testbench.cpp"]
     compiler()("-std=c++14", "-O0", "-Wall", "-Wextra", "-Wno-unknown-pragmas", "-Wno-uninitialized",
-               "-Wno-maybe-uninitialized", "-Werror", *include, *code, "-o", tmp_path / "bench")
-    vectors = folder / "vendor" / "vectors.bin"
-    assert run([str(tmp_path / "bench"), str(vectors)]).strip() == "2 frames, 0 wrong words"
+               "-Wno-maybe-uninitialized", "-Werror", *include, *code, "-o", place / "bench")
+    return str(place / "bench")
+
+
+def test_the_test_bench_finds_the_results(hls, tmp_path):
+    acc, folder = hls
+    vectors, bench = folder / "vendor" / "vectors.bin", benched(folder, tmp_path)
+    assert run([bench, str(vectors)]).strip() == "2 frames, 0 wrong words"
     raw = bytearray(vectors.read_bytes())
     raw[-1] ^= 1
     (tmp_path / "wrong").write_bytes(raw)
     with pytest.raises(LutraError, match="1 wrong words"):
-        run([str(tmp_path / "bench"), str(tmp_path / "wrong")])
+        run([bench, str(tmp_path / "wrong")])
     assert acc.vectors(3)[: len(raw)] != acc.vectors(3, seed=1)[: len(raw)]
+
+
+@pytest.mark.parametrize("weights", ["written", "offchip"])
+def test_the_test_bench_gives_the_memories(weights, cache, tmp_path):
+    model, options = DESIGNS["ultra96-v2"]
+    acc = lutra.compile(model, **{**options, "weights": weights, "folding": {"matmul0": {"pe": 2, "simd": 8}}},
+                        cache=cache)
+    folder = acc.save(tmp_path / "build", backend="both", board="ultra96-v2")
+    assert run([benched(folder, tmp_path), str(folder / "vendor" / "vectors.bin")]).strip() == "2 frames, 0 wrong words"
+    with pytest.raises(LutraError, match="weights that are constants"):
+        acc.save(tmp_path / "other", backend="hls", board="ultra96-v2")
 
 
 ADAPTER = """\

@@ -27,13 +27,15 @@ BELOW = {
     "report": {"errors", "ir", "hw", "ops", "plan"},
     "frames": {"errors", "ir"},
     "files": {"errors"},
+    "check": {"errors", "hw", "tools"},
     "deploy": {"errors", "ir", "hw", "rules"},
 }
 BELOW["explanation"] = {"errors", "ir", "ops", "rules", "front", "plan", "build"}
 BELOW["summary"] = BELOW["store"] = BELOW["accelerator"] = BELOW["build"] = {
     *BELOW, "accelerator", "store", "summary", "lutra"}
 BELOW["train"] = {"errors", "files", "quant", "zoo", "lutra"}
-BELOW["cli"] = {"errors", "ir", "plan", "deploy", "tools", "zoo", "train", "files", "lutra"}  # and the public interface
+BELOW["cli"] = {"errors", "ir", "plan", "deploy", "check", "tools", "zoo", "train", "files",
+                "lutra"}  # and the public interface
 BELOW["__init__"] = {"errors", "build", "accelerator", "explanation"}
 BELOW["__main__"] = {"cli"}
 
