@@ -20,9 +20,7 @@ BY_CHANNEL = (*NORMS, nn.LayerNorm, nn.PReLU)
 
 @dataclass
 class Called:
-    """One layer: the parts of its input and its output, and elements of its output divided by channels, of all calls
-    with one frame.
-    """
+    """One layer: the parts of its input and its output, and how often each weight is multiplied in one frame."""
 
     reads: tuple[Part, ...]
     writes: tuple[Part, ...]
@@ -63,7 +61,8 @@ class Calls:
         if isinstance(module, nn.GroupNorm):
             self.sets.divide(reads, module.num_groups)
         self.mode.note(out, Axis(dim, writes) if writes else None)
-        self.record(self.paths[module], reads, writes, out, dim)
+        slides = x if isinstance(module, nn.modules.conv._ConvTransposeNd) else out
+        self.record(self.paths[module], reads, writes, slides, dim)
 
     def written(self, module: nn.Module, reads: tuple[Part, ...]) -> tuple[Part, ...]:
         """The channels that a convolution or linear layer makes: its own, or of a depthwise one those that it reads."""
@@ -79,14 +78,14 @@ class Calls:
         self.sets.divide((*reads, *own), groups)
         return own
 
-    def record(self, path: str, reads: tuple[Part, ...], writes: tuple[Part, ...], out: Tensor, dim: int) -> None:
-        """Add a call; all that one layer reads has the same groups."""
+    def record(self, path: str, reads: tuple[Part, ...], writes: tuple[Part, ...], slides: Tensor, dim: int) -> None:
+        """Add a call; all that one layer reads has the same groups. `slides`: what weights slide over."""
         known = self.called.setdefault(path, Called(reads, writes))
         if known.reads and reads:
             self.sets.meet(known.reads, reads)
         elif known.reads or reads:
             self.sets.hold((*known.reads, *reads), "a layer reads them that also reads what is no layer's")
-        known.positions += out.numel() // (out.shape[dim] * (out.shape[0] if dim else 1))
+        known.positions += slides.numel() // (slides.shape[dim] * (slides.shape[0] if dim else 1))
 
 
 def channels(module: nn.Module) -> tuple[int, int, int]:

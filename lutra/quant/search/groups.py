@@ -47,7 +47,7 @@ class Member:
         reads, writes: the parts of its input's and its output's channels, in order; empty where they are no layer's.
             `Part.group` counts in `Streams.groups`. Depthwise layers write the group that they read, and so do
             normalisation and PReLU.
-        positions: elements of its output in one frame, of all calls, divided by its channels.
+        positions: how often each of its weights is multiplied in one frame, in all calls.
     """
 
     path: str

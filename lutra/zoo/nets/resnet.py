@@ -1,7 +1,8 @@
 """ResNets for CIFAR-10 (He et al. 2016, arXiv:1512.03385, section 4.2), 6 n + 2 layers of 16, 32 and 64 channels.
 
-Shortcuts that change shape are of option A: every second pixel, channels padded with zeros on both sides. Names are
-those of Y. Idelbayev's published checkpoints, which load as they are.
+Shortcuts that change shape are of option A: every second pixel, channels padded with zeros on both sides, as many as
+the two streams differ by; so the widths may be changed. Names are those of Y. Idelbayev's published checkpoints, which
+load as they are.
 """
 
 from __future__ import annotations
@@ -19,15 +20,15 @@ class Block(nn.Module):
         super().__init__()
         self.conv1, self.bn1 = nn.Conv2d(c_in, c_out, 3, stride, 1, bias=False), nn.BatchNorm2d(c_out)
         self.conv2, self.bn2 = nn.Conv2d(c_out, c_out, 3, 1, 1, bias=False), nn.BatchNorm2d(c_out)
-        self.stride, self.more = stride, (c_out - c_in) // 2
+        self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
         """ReLU of the sum of both."""
         y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
         if self.stride > 1:
             x = x[:, :, :: self.stride, :: self.stride]
-        if self.more:
-            x = F.pad(x, (0, 0, 0, 0, self.more, self.more))
+        if more := y.shape[1] - x.shape[1]:
+            x = F.pad(x, (0, 0, 0, 0, more // 2, more - more // 2))
         return F.relu(y + x)
 
 
