@@ -21,6 +21,7 @@ LIBRARY = Path(__file__).resolve().parents[1]  # headers lie beside their operat
 SHARED = LIBRARY / "hw" / "hls"
 SIMULATED = SHARED / "sim"  # what stands for a vendor's headers in C simulation
 FIFO = "lutra_fifo"
+LOOKED_UP = ("lutra_table", "lutra_threshold")  # whose lanes each read their memory at an address of their own
 DEPTH = 2  # of a stream without a FIFO: what a unit's register slice holds
 WIDEST = 4096  # bits of a word: AP_INT_MAX_W of the vendor's headers
 COUNT, UNIT = "COUNT", "UNIT"  # words a frame of a unit's first output; the number of the instance
@@ -144,7 +145,8 @@ def definition(netlist: Netlist) -> str:
     files = sorted(headers(netlist).keys() - {"lutra_hls.hpp"})
     arrays = [name for i in netlist.instances for name in memory_files(i)]
     includes = "".join(f'#include "{name}"\n' for name in (f"{netlist.name}.hpp", *files, *arrays))
-    lines = [*_interfaces(netlist), "#pragma HLS DATAFLOW", *_streams(netlist, joined), *_calls(netlist, joined)]
+    lines = [*_interfaces(netlist), *_storage(netlist), "#pragma HLS DATAFLOW", *_streams(netlist, joined),
+             *_calls(netlist, joined)]
     ends = "".join(f"// {way}: {e.words} words of {netlist.width(e.stream)} bits a frame.\n"
                    for way, some in (("in", netlist.inputs), ("out", netlist.outputs)) for e in some)
     return f"""\
@@ -205,6 +207,17 @@ def _interfaces(netlist: Netlist) -> list[str]:
     lines += [f"#pragma HLS INTERFACE mode=s_axilite port={given_memory(i)}"
               for i in netlist.instances if i.block.written]
     return [*lines, "#pragma HLS INTERFACE mode=ap_ctrl_none port=return"]
+
+
+def _storage(netlist: Netlist) -> list[str]:
+    """Where memories lie: in block RAM or LUTs, as the RTL's; with a port for each lane that reads on its own."""
+    lines = []
+    for i in netlist.instances:
+        kind = "rom_np" if i.block.module in LOOKED_UP else "rom_1p"
+        impl = "bram" if i.block.params.get("BLOCK") else "lutram"
+        lines += [f"#pragma HLS BIND_STORAGE variable={_memory(i, param)} type={kind} impl={impl}"
+                  for param, memory in i.block.memories.items() if param != i.block.written and len(memory.words) > 1]
+    return lines
 
 
 def _units(netlist: Netlist) -> list[Instance]:

@@ -36,7 +36,7 @@ class Pipelined:
         """By how many registers each cell is needed later than it is there."""
         late = [0] * len(self.stages)
         for k, cell in enumerate(self.circuit.cells):
-            for index in _reads(cell):
+            for index in reads(cell):
                 late[index] = max(late[index], self.stages[k] - self.stages[index])
         for out in self.outputs:
             if out is not None:
@@ -65,7 +65,8 @@ class Pipelined:
         return sum(late * of.bits for late, of in zip(self.late, self.circuit.ranges, strict=True))
 
 
-def _reads(cell: Cell) -> tuple[int, ...]:
+def reads(cell: Cell) -> tuple[int, ...]:
+    """The cells that a cell reads."""
     match cell:
         case Adder(left, right, _):
             return (right.index,) if left is None else (left.index, right.index)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from lutra.hw.circuit import Adder, Cell, Clip, Number, Operand, Port
-from lutra.hw.pipelined import Pipelined
+from lutra.hw.pipelined import Pipelined, reads
 from lutra.ir import Range
 
 
@@ -13,7 +13,8 @@ from lutra.ir import Range
 def function(made: Pipelined, name: str) -> str:
     """Text of a header with the function template `name`: a word of codes of x in, one of codes of y out, each slot."""
     ins, outs = made.inputs * made.x.bits, len(made.outputs) * made.y.bits
-    cells = "".join(_cell(made, k, cell) for k, cell in enumerate(made.circuit.cells))
+    used = _used(made)
+    cells = "".join(_cell(made, k, cell) for k, cell in enumerate(made.circuit.cells) if k in used)
     bits = made.y.bits
     sent = "".join(f"    lutra_set<{bits}>(result, {r}, ap_uint<{bits}>({_operand(made, o, bits)}));\n"
                    for r, o in enumerate(made.outputs) if o is not None)
@@ -38,30 +39,37 @@ void {name}(hls::stream<ap_uint<{ins}> > &in, hls::stream<ap_uint<{outs}> > &out
 """
 
 
+def _used(made: Pipelined) -> set[int]:
+    """The cells that an output depends on."""
+    used = {o.index for o in made.outputs if o is not None}
+    for k in range(len(made.circuit.cells) - 1, -1, -1):
+        if k in used:
+            used |= set(reads(made.circuit.cells[k]))
+    return used
+
+
 def _cell(made: Pipelined, k: int, cell: Cell) -> str:
-    """A cell, in its own width and sign."""
+    """A cell, in its own width."""
     of = made.circuit.ranges[k]
     match cell:
         case Number():
             return ""
         case Port(element):
-            value = f"lutra_get<{of.bits}>(word, {element})"
+            value = f"lutra_value<{int(of.signed)}>(lutra_get<{of.bits}>(word, {element}))"
         case Adder(None, right, _):
             value = f"-{_operand(made, right, of.bits + 1)}"
         case Adder(left, right, minus) if left is not None:
             sign = "-" if minus else "+"
             value = f"{_operand(made, left, of.bits + 1)} {sign} {_operand(made, right, of.bits + 1)}"
         case Clip():
-            value = f"lutra_clip<{cell.shift}, {int(cell.even)}, {cell.lo}, {cell.hi}>({_signed(made, cell.of)})"
-    return f"    const {_type(of)} n{k} = {value};\n"
+            bits = _bits(made.circuit.ranges[cell.of])
+            value = f"lutra_clip<{cell.shift}, {int(cell.even)}, {cell.lo}, {cell.hi}>(ap_int<{bits}>(n{cell.of}))"
+    return f"    const lutra_cell<{_bits(of)}> n{k} = {value};\n"
 
 
-def _type(of: Range) -> str:
-    return f"{'ap_int' if of.signed else 'ap_uint'}<{of.bits}>"
-
-
-def _signed(made: Pipelined, index: int) -> str:
-    return f"ap_int<{made.circuit.ranges[index].bits + 1}>(n{index})"
+def _bits(of: Range) -> int:
+    """In two's complement."""
+    return of.bits + (not of.signed)
 
 
 def _operand(made: Pipelined, operand: Operand | None, bits: int) -> str:
@@ -70,7 +78,7 @@ def _operand(made: Pipelined, operand: Operand | None, bits: int) -> str:
     cell = made.circuit.cells[operand.index]
     if isinstance(cell, Number):
         half = 1 << bits - 1
-        return f"ap_int<{bits}>({(cell.value + half) % (2 * half) - half}LL)"
+        return f"lutra_cell<{bits}>({(cell.value + half) % (2 * half) - half}LL)"
     name = f"n{operand.index}" if operand.shift >= 0 else f"(n{operand.index} >> {-operand.shift})"
-    wide = f"ap_int<{bits}>({name})"
-    return f"ap_int<{bits}>({wide} << {operand.shift})" if operand.shift > 0 else wide
+    wide = f"lutra_cell<{bits}>({name})"
+    return f"lutra_left<{bits}, {operand.shift}>({wide})" if operand.shift > 0 else wide

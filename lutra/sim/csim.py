@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from lutra.hw.axi import places
-from lutra.hw.cpp import SHARED, SIMULATED, array, given_memory, separate, sources
+from lutra.hw.cpp import SHARED, SIMULATED, array, given_memory, library, separate, sources
 from lutra.hw.netlist import Memory, Netlist
 from lutra.hw.verilog import word_bytes
 from lutra.ir import Array
@@ -144,6 +144,14 @@ def _compile(folder: Path, tops: list[str], flags: list[str], prefix: Path) -> N
     for _ in parallel([partial(one, k) for k in range(len(units))], cores):
         pass
     compiler()("-o", "program", *(f"unit{k}.o" for k in range(len(units))), cwd=folder, timeout_s=LIMIT_S)
+
+
+def alone(sources: Sequence[Path], program: Path) -> Path:
+    """Compile C++ that uses units of the library by themselves, with its headers; the program."""
+    folders = sorted({path.parent for path in library().values()} | {path.parent for path in sources})
+    flags = [*FLAGS, "-O1", "-Werror", *(f"-I{f}" for f in folders), *_include()]
+    compiler()(*flags, *sources, "-o", program, timeout_s=LIMIT_S)
+    return program
 
 
 def _include() -> list[str]:

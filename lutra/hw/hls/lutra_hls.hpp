@@ -44,6 +44,17 @@ inline lutra_limb lutra_piece(const lutra_limb (&limbs)[L], int low) {
 
 #ifdef LUTRA_CSIM
 
+// A number of a circuit, of W bits, of which there may be thousands: 64 bits compile in a tenth of the time.
+template <int W>
+using lutra_cell = int64_t;
+
+// A number 2**SHIFT times as large, of which W bits are needed.
+template <int W, int SHIFT>
+inline int64_t lutra_left(int64_t number) {
+  static_assert(W < 64, "a cell is narrower than a limb");
+  return number * (int64_t(1) << SHIFT);
+}
+
 // So many bits (up to 64) of a word from `low` on.
 template <int W>
 inline lutra_limb lutra_field(const ap_uint<W> &word, int low, int bits) {
@@ -137,6 +148,15 @@ inline ap_uint<N> lutra_plane(const ap_uint<N * B> &word, int b) {
 }
 
 #else
+
+template <int W>
+using lutra_cell = ap_int<W>;
+
+template <int W, int SHIFT>
+inline ap_int<W> lutra_left(const ap_int<W> &number) {
+#pragma HLS INLINE
+  return ap_int<W>(number << SHIFT);
+}
 
 template <int B, int W>
 inline ap_uint<B> lutra_get(const ap_uint<W> &word, int lane) {

@@ -13,12 +13,12 @@ template <int BUS, int WORDS, int PER, int JOIN, int COUNT>
 void lutra_asked(const ap_uint<BUS> *memory, hls::stream<ap_uint<BUS> > &out) {
   for (int round = 0; round < COUNT / WORDS; ++round) {
     for (int k = 0; k < lutra_beats(WORDS, PER, JOIN); ++k) {
-#pragma HLS PIPELINE II=1 style=flp
+#pragma HLS PIPELINE II=1
       out.write(memory[k]);
     }
   }
   for (int k = 0; k < lutra_beats(COUNT % WORDS, PER, JOIN); ++k) {
-#pragma HLS PIPELINE II=1 style=flp
+#pragma HLS PIPELINE II=1
     out.write(memory[k]);
   }
 }

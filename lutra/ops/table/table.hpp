@@ -8,7 +8,6 @@ template <int PE, int NF, int XBITS, int OBITS, int LANES, int BLOCK, int COUNT,
 void lutra_table(hls::stream<ap_uint<PE * XBITS> > &in, hls::stream<ap_uint<PE * OBITS> > &out,
                  const lutra_limb (&values)[D][L]) {
 #pragma HLS ARRAY_RESHAPE variable=values dim=2 complete
-#pragma HLS BIND_STORAGE variable=values type=rom_np
   int nf = 0;
   for (int k = 0; k < COUNT; ++k) {
 #pragma HLS PIPELINE II=1 style=flp

@@ -22,6 +22,16 @@ void lutra_threshold(hls::stream<ap_uint<PE * XBITS> > &in, hls::stream<ap_uint<
                      const lutra_limb (&t2)[D2][L2], const lutra_limb (&t3)[D3][L3], const lutra_limb (&t4)[D4][L4],
                      const lutra_limb (&t5)[D5][L5], const lutra_limb (&t6)[D6][L6], const lutra_limb (&t7)[D7][L7],
                      const lutra_limb (&t8)[D8][L8], const lutra_limb (&t9)[D9][L9]) {
+#pragma HLS ARRAY_RESHAPE variable=t0 dim=2 complete
+#pragma HLS ARRAY_RESHAPE variable=t1 dim=2 complete
+#pragma HLS ARRAY_RESHAPE variable=t2 dim=2 complete
+#pragma HLS ARRAY_RESHAPE variable=t3 dim=2 complete
+#pragma HLS ARRAY_RESHAPE variable=t4 dim=2 complete
+#pragma HLS ARRAY_RESHAPE variable=t5 dim=2 complete
+#pragma HLS ARRAY_RESHAPE variable=t6 dim=2 complete
+#pragma HLS ARRAY_RESHAPE variable=t7 dim=2 complete
+#pragma HLS ARRAY_RESHAPE variable=t8 dim=2 complete
+#pragma HLS ARRAY_RESHAPE variable=t9 dim=2 complete
   int nf = 0;
   for (int k = 0; k < COUNT; ++k) {
 #pragma HLS PIPELINE II=1 style=flp

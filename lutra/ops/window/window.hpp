@@ -16,6 +16,7 @@ void lutra_window(hls::stream<ap_uint<WIDTH> > &in, hls::stream<ap_uint<WIDTH> >
   const int DEPTH = ROWS * ROW;
   const int TAKEN = ((OUT_ROWS - 1) * FREE + FREE_LAST) * ROW;  // words of a frame
   static ap_uint<WIDTH> buffer[DEPTH];
+#pragma HLS BIND_STORAGE variable=buffer type=ram_s2p
   static int to = 0, from = 0, in_row = 0, room = ROWS, have = DEBT;
   static int taken = 0;  // of this frame; more than it has are the next one's
   int given = 0, word = 0, kw = 0, kh = 0, column = 0, row = 0;

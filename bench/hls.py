@@ -1,0 +1,76 @@
+"""HLS by C simulation: TFC-W1A1, CNV-W1A1, UNSW-NB15 and the jet tagger, compiled and run, all integers compared.
+
+    python bench/hls.py                   # 100 frames each
+    python bench/hls.py --frames 1000
+
+The first time is that of the compiler, with nothing kept from earlier runs; the second that of one call with all
+frames, reading and writing their words included.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from shared import REPO, Array, Board, mnist, parser
+
+import lutra
+
+sys.path.insert(0, str(REPO / "examples"))
+import cnv_bnn_pynq as example
+
+PIXELS = {"input_range": (0, 255), "input_scale": 1 / 255}
+Made = tuple[str, Callable[[str], lutra.Accelerator], Array]
+
+
+def networks(data: Path, folder: Path) -> list[Made]:
+    """Each network's name, how it is compiled with a cache of this name, and its frames."""
+    zoo, rng = data / "models" / "qonnx_model_zoo", np.random.default_rng(0)
+    cnv, folds = folder / "cnv.onnx", folder / "folding.toml"
+    cnv.write_bytes(example.build(*example.parameters(data)).SerializeToString())
+    folds.write_text(example.folding())
+    fixed = {"input_range": (-(2**15), 2**15 - 1), "input_scale": 2**-10}
+    return [
+        ("TFC-W1A1", lambda cache: lutra.compile(
+            zoo / "TFC_1W1A.onnx", "xc7z020", fps=1_562_500, cache=cache, **PIXELS), mnist(data)[0]),
+        ("CNV-W1A1", lambda cache: lutra.compile(
+            cnv, "xc7z020", folding=folds, cache=cache, **PIXELS), np.ascontiguousarray(example.images(data)[0])),
+        ("UNSW-NB15", lambda cache: lutra.compile(
+            zoo / "unsw_nb15-mlp-w2a2.onnx", fps=100_000, cache=cache), rng.choice([-1, 1], (10_000, 600))),
+        ("jet tagger", lambda cache: lutra.compile(
+            zoo / "qkeras_jettagging.onnx", "xc7z020", fps=200_000, cache=cache, **fixed),
+         rng.integers(-4096, 4096, (10_000, 16))),
+        ("jet tagger, a frame a cycle", lambda cache: lutra.compile(
+            zoo / "qkeras_jettagging.onnx", "xcu250", fps=100_000_000, cache=cache, **fixed),
+         rng.integers(-4096, 4096, (10_000, 16))),
+    ]
+
+
+def main() -> None:
+    """Each network, from a cache that is empty."""
+    made = parser(__doc__)
+    made.add_argument("--frames", type=int, default=100, help="of each network")
+    args = made.parse_args()
+    board = Board()
+    with tempfile.TemporaryDirectory() as place:
+        for name, build, frames in networks(args.data, Path(place)):
+            acc, x = build(str(Path(place) / "cache")), frames[: args.frames]
+            expected = acc.run(x, raw=True)
+            begin = time.perf_counter()
+            first = acc.simulate(x[:1], backend="hls", raw=True)
+            compiled = time.perf_counter()
+            y = acc.simulate(x, backend="hls", raw=True)
+            run = time.perf_counter() - compiled
+            board.bar(f"{name}: integers that differ in {len(x)} frames", int((y != expected).sum()), most=0)
+            assert np.array_equal(first, expected[:1])
+            board.show(f"{name}: compiled in", compiled - begin, "s")
+            board.show(f"{name}: run in", run, f"s, {len(x) / run:,.0f} frames/s")
+    board.end()
+
+
+if __name__ == "__main__":
+    main()
