@@ -28,7 +28,8 @@ def system_script(parts: Parts) -> str:
     streams = [_stream(k, layout.port, "h2c") for k, layout in enumerate(parts.inputs)]
     streams += [_stream(k, layout.port, "c2h") for k, layout in enumerate(parts.outputs)]
     lines = [
-        cell("clock_in", "xilinx.com:ip:util_ds_buf", USE_BOARD_FLOW="true", DIFF_CLK_IN_BOARD_INTERFACE="pcie_refclk"),
+        cell("clock_in", "xilinx.com:ip:util_ds_buf", C_BUF_TYPE="IBUFDSGTE", USE_BOARD_FLOW="true",
+             DIFF_CLK_IN_BOARD_INTERFACE="pcie_refclk"),
         cell("pcie", "xilinx.com:ip:xdma", PCIE_BOARD_INTERFACE="pci_express_x16",
              SYS_RST_N_BOARD_INTERFACE="pcie_perstn", pl_link_cap_max_link_width="X16",
              pl_link_cap_max_link_speed="8.0_GT/s", axi_data_width="512_bit", axisten_freq=ENGINE_MHZ,
@@ -42,7 +43,7 @@ def system_script(parts: Parts) -> str:
         "connect_bd_net [get_bd_ports pcie_perstn] [get_bd_pins pcie/sys_rst_n]",
         net("clock_in/IBUF_DS_ODIV2", "pcie/sys_clk"), net("clock_in/IBUF_OUT", "pcie/sys_clk_gt"),
         cell("clock", "xilinx.com:ip:clk_wiz", PRIM_SOURCE="No_buffer", PRIM_IN_FREQ=ENGINE_MHZ,
-             CLKOUT1_REQUESTED_OUT_FREQ=f"{parts.clock_mhz:g}", RESET_TYPE="ACTIVE_LOW"),
+             CLKOUT1_REQUESTED_OUT_FREQ=f"{parts.clock_mhz:g}", RESET_TYPE="ACTIVE_LOW", RESET_PORT="resetn"),
         net("pcie/axi_aclk", "clock/clk_in1"), net("pcie/axi_aresetn", "clock/resetn"),
         cell("reset", "xilinx.com:ip:proc_sys_reset"), net("pcie/axi_aresetn", "reset/ext_reset_in"),
         net("clock/locked", "reset/dcm_locked"), net("clock/clk_out1", "reset/slowest_sync_clk", f"{CORE}/aclk"),

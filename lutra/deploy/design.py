@@ -89,7 +89,7 @@ def script(board: Board, connections: Sequence[str], hint: str, needs_board: boo
 # leaves {OUTPUT}.bit{" and .hwh" if board.kind != "pcie" else ""} in the build folder.
 set here [file dirname [file normalize [info script]]]
 source [file join $here package.tcl]
-{command("create_project", "-force", "lutra", "-part", board.part)} [file join $here work system]
+{command("create_project", "-force", "-part", board.part, "lutra")} [file join $here work system]
 set files [lsort -dictionary [get_board_parts -quiet {board.board_part}]]
 if {{[llength $files]}} {{
     set_property board_part [lindex $files end] [current_project]
@@ -105,6 +105,7 @@ create_bd_design {DESIGN}
 validate_bd_design
 save_bd_design
 
+generate_target all [get_files {DESIGN}.bd]
 set top [make_wrapper -files [get_files {DESIGN}.bd] -top]
 add_files -norecurse $top
 {adds}set_property top {DESIGN}_wrapper [current_fileset]

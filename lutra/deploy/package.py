@@ -30,7 +30,7 @@ def package_script(
 # Packages the design as {VLNV}, in the folder `ip` beside this script:
 #   vivado -mode batch -source package.tcl
 set here [file dirname [file normalize [info script]]]
-{command("create_project", "-force", "lutra_ip", "-part", board.part)} [file join $here work ip]
+{command("create_project", "-force", "-part", board.part, "lutra_ip")} [file join $here work ip]
 {adds}
 {kinds}
 set_property top {IP} [current_fileset]

@@ -213,6 +213,31 @@ def test_the_driver_refuses_another_design_and_bad_frames(build, monkeypatch):
         net._start(folder / "driver")
 
 
+def test_registers_of_the_host(build):
+    acc, folder, _ = build("pynq-z1")
+    board = SimulatedBoard(acc, folder, "pynq-z1")  # held in reset, as no region was said
+    image = board.place(bytes(3 * 4096))
+    for k in range(len(acc.netlist.regions)):
+        board.write("s_axi_host", 16 + 8 * k, 0x1000 * (k + 5))
+        board.write("s_axi_host", 20 + 8 * k, k + 7)
+    assert [board.read("s_axi_host", 16 + 4 * k) for k in range(6)] == [0x5000, 7, 0x6000, 8, 0x7000, 9]
+    board.write("s_axi_host", 4, 12345)
+    assert board.read("s_axi_host", 4) == 12345 and image % 4096 == 0
+    for refused in (("write", 8), ("write", 12), ("write", 40), ("read", 40)):
+        with pytest.raises(AssertionError, match="is refused"):
+            board.ask(refused[0], "s_axi_host", refused[1], 1)
+    board.close()
+
+
+def test_a_design_that_reads_memory_does_not_stop(build, monkeypatch):
+    for name, stays in (("zcu104", 0), ("pynq-z1", 1)):
+        _, folder, board = build(name)
+        driver(folder, monkeypatch).Accelerator.open(folder / "driver", board)
+        board.write("s_axi_host", 0, 0)
+        assert board.read("s_axi_host", 0) == stays
+        board.write("s_axi_host", 0, 1)
+
+
 def test_long_batches_are_cut(build, monkeypatch):
     acc, folder, board = build("u280")
     module = driver(folder, monkeypatch)

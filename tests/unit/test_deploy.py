@@ -89,7 +89,7 @@ def test_the_block_design_is_sound(name, what, tcl):
     calls = getattr(Script(script(made), "/build/vendor/system.tcl", answer), tcl)()
     design = read(calls, made.buses)
     assert faults(design) == []
-    assert ("create_project", "-force", "lutra", "-part", made.board.part, "/build/vendor/work/system") in calls
+    assert ("create_project", "-force", "-part", made.board.part, "lutra", "/build/vendor/work/system") in calls
     widths = {layout.port: 8 * layout.bus for layout in (*made.inputs, *made.outputs)}
     for k in range(max(len(made.inputs), len(made.outputs))):
         if made.board.kind == "pcie":
