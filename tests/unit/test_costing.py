@@ -4,11 +4,15 @@ import pytest
 import torch
 from torch import nn
 
+import lutra
 import lutra.quant as q
 from lutra.costing import hardware_cost
 from lutra.errors import LutraError
 from lutra.ops.fifo.op import Fifo
 from lutra.ops.width.op import Width
+from lutra.plan.candidates import RESOURCES, vector
+from lutra.plan.devices import device
+from lutra.plan.goals import prices
 from lutra.quant.search.costs import Bits
 from lutra.quant.search.layers import layers
 
@@ -48,16 +52,17 @@ def test_every_layer_has_a_cost_that_grows_with_its_bits(cost):
 
 
 def test_the_layers_costs_are_those_of_the_whole_plan_but_for_what_stands_between_units(cost):
-    import lutra
-
+    price = prices(device("xc7z020"))
     for bits in (Bits(8, 8), Bits(4, 8)):
         form = q.Recipe(q.Fixed(bits.weights, per_channel=True), q.Fixed(bits.activations), q.Fixed(8), first_last=0)
         net = q.quantize(Net().eval(), form)
         q.calibrate(net, [images()], "mse")
         plan = lutra.compile(net, images()[:1], device="xc7z020", fps=FPS).plan
-        between = sum(s.cost("xc7").lut for s in plan.stages if isinstance(s.unit, Fifo | Width))
-        total = sum(cost(found, bits)["lut"] for found in layers(Net(), images()[:1])) + cost.rest["lut"]
-        assert total == pytest.approx(plan.cost.lut - between, rel=0.1)
+        units = sum(price @ vector(s.cost("xc7")) for s in plan.stages if not isinstance(s.unit, Fifo | Width))
+        parts = [cost(found, bits) for found in layers(Net(), images()[:1])] + [cost.rest]
+        total = sum(price @ [part[r] for r in RESOURCES] for part in parts)
+        # a unit may be folded for its neighbours' sake, so that the whole is never cheaper than its parts
+        assert 0.75 * units < total <= units * (1 + 1e-9)
 
 
 def test_bits_that_were_not_priced_are_named(cost):

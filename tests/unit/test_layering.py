@@ -33,8 +33,9 @@ BELOW = {
 BELOW["explanation"] = {"errors", "ir", "ops", "rules", "front", "plan", "build"}
 BELOW["summary"] = BELOW["store"] = BELOW["accelerator"] = BELOW["build"] = {
     *BELOW, "accelerator", "store", "summary", "lutra"}
+BELOW["costing"] = {"errors", "ir", "ops", "rules", "front", "plan", "quant", "build"}
 BELOW["train"] = {"errors", "files", "quant", "zoo", "lutra"}
-BELOW["cli"] = {"errors", "ir", "plan", "deploy", "check", "tools", "zoo", "train", "files",
+BELOW["cli"] = {"errors", "ir", "plan", "costing", "deploy", "check", "tools", "zoo", "train", "files",
                 "lutra"}  # and the public interface
 BELOW["__init__"] = {"errors", "build", "accelerator", "explanation"}
 BELOW["__main__"] = {"cli"}
