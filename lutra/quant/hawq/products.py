@@ -1,0 +1,109 @@
+"""Products of a loss's Hessian with vectors, for all layers at once, without the matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lutra.errors import LutraError
+
+Loss = Callable[[Tensor, Any], Tensor]  # of outputs and labels, the mean over the batch
+Batch = tuple[Tensor, Any]
+Vectors = list[Tensor]
+
+
+@dataclass(frozen=True)
+class Curvature:
+    """The Hessian of the loss of one batch with respect to some tensors; `weight`: images of the batch."""
+
+    tensors: Vectors
+    gradients: Vectors
+    weight: int
+
+    def product(self, vectors: Vectors) -> Vectors:
+        """H v, in the blocks of the tensors; the graph is kept for the next one."""
+        found = torch.autograd.grad(self.gradients, self.tensors, vectors, retain_graph=True, allow_unused=True,
+                                    materialize_grads=True)
+        return [h.detach() for h in found]
+
+
+@contextmanager
+def still(net: nn.Module) -> Iterator[None]:
+    """The network in evaluation, all parameters with gradients; as it was afterwards.
+
+    With batch statistics the loss of one image would depend on the others, and the Hessian with it.
+    """
+    training = {m: m.training for m in net.modules()}
+    learned = {p: p.requires_grad for p in net.parameters()}
+    net.eval()
+    for p in learned:
+        p.requires_grad_(True)
+    try:
+        yield
+    finally:
+        for p, was in learned.items():
+            p.requires_grad_(was)
+        for module, was in training.items():
+            module.training = was
+
+
+def of_weights(net: nn.Module, modules: Mapping[str, nn.Module], batches: Iterable[Batch], loss: Loss,
+               ) -> Iterator[Curvature]:
+    """Of the mean loss of each batch with respect to the layers' weights. LutraError: a loss that is not finite."""
+    weights = [weight(path, m) for path, m in modules.items()]
+    for x, labels in batches:
+        value = _finite(loss(net(x), labels))
+        yield Curvature(weights, _gradients(value, weights), len(x))
+
+
+def of_inputs(net: nn.Module, modules: Mapping[str, nn.Module], batches: Iterable[Batch], loss: Loss,
+              ) -> Iterator[Curvature]:
+    """Of the *summed* loss of each batch with respect to what each layer reads first (N, ...).
+
+    In evaluation one image's loss does not depend on another's inputs, so the Hessian is block-diagonal over images.
+    """
+    for x, labels in batches:
+        seen: dict[nn.Module, Tensor] = {}
+        hooks = [m.register_forward_pre_hook(_reader(seen)) for m in modules.values()]
+        try:
+            value = _finite(loss(net(x), labels)) * len(x)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        inputs = [seen[m] for m in modules.values()]
+        yield Curvature(inputs, _gradients(value, inputs), len(x))
+
+
+def weight(path: str, module: nn.Module) -> Tensor:
+    """A module's weight. LutraError: it has none."""
+    found = getattr(module, "weight", None)
+    if not isinstance(found, Tensor):
+        raise LutraError(f"{type(module).__name__} has no weight", path, "name convolutions and linear layers")
+    return found
+
+
+def _reader(seen: dict[nn.Module, Tensor]) -> Callable[[nn.Module, tuple[Any, ...]], Any]:
+    """A hook that keeps a layer's first input, as a tensor of its own where it is none of the graph."""
+    def read(module: nn.Module, args: tuple[Any, ...]) -> Any:
+        if module in seen:
+            return None
+        x = args[0] if args[0].requires_grad else args[0].detach().clone().requires_grad_()
+        seen[module] = x
+        return (x, *args[1:])
+
+    return read
+
+
+def _gradients(value: Tensor, tensors: Sequence[Tensor]) -> Vectors:
+    return list(torch.autograd.grad(value, tensors, create_graph=True, allow_unused=True, materialize_grads=True))
+
+
+def _finite(value: Tensor) -> Tensor:
+    if not bool(value.detach().isfinite()):
+        raise LutraError(f"the loss is {value.item()}", "the network", "take a checkpoint from before it diverged")
+    return value
