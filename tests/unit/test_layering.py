@@ -37,7 +37,6 @@ BELOW["costing"] = {"errors", "ir", "ops", "rules", "front", "plan", "quant", "b
 BELOW["train"] = {"errors", "files", "quant", "zoo", "lutra"}
 BELOW["cli"] = {"errors", "ir", "plan", "costing", "deploy", "check", "tools", "zoo", "train", "files",
                 "lutra"}  # and the public interface
-                "lutra"}  # and the public interface
 BELOW["__init__"] = {"errors", "build", "accelerator", "explanation"}
 BELOW["__main__"] = {"cli"}
 
