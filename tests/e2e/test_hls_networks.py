@@ -1,5 +1,6 @@
 """Whole networks by C simulation of their HLS form: equal to the RTL, word by word, and to the integer graph."""
 
+import runpy
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
@@ -127,10 +128,13 @@ def test_words_that_are_missing_or_left_over_end_the_simulation(residual, cache)
     netlist = assemble(residual, plan.folds, plan.depths)
     (end,) = netlist.inputs
     width = (netlist.width(end.stream) + 7) // 8
-    for words, what in ((end.words - 1, "is read where it is empty"), (end.words + 1, "words that nobody took")):
-        model = CModel.build_many((replace(netlist, inputs=(End(end.stream, words),)),), Cache(cache), fast=False)
-        with pytest.raises(LutraError, match=f"stream {end.stream} {what}|{what}"):
-            model.run(np.zeros((words, width), np.uint8))
+    counts = {end.words - 1: "is read where it is empty", end.words + 1: "is left with words that nobody took"}
+    designs = [replace(netlist, inputs=(End(end.stream, words),)) for words in counts]
+    model = CModel.build_many(designs, Cache(cache), fast=False)
+    for k, (words, what) in enumerate(counts.items()):
+        frames = [np.zeros((words * (k == i), width), np.uint8) for i in range(len(designs))]
+        with pytest.raises(LutraError, match=rf"stream \w+ {what}"):
+            model.run_many(frames)
 
 
 def test_what_only_the_rtl_has_is_refused(cache):
@@ -140,3 +144,11 @@ def test_what_only_the_rtl_has_is_refused(cache):
         acc.simulate(frames, stalls=0.1, backend="hls")
     with pytest.raises(LutraError, match="backend='vhdl'"):
         acc.simulate(frames, backend="vhdl")
+
+
+def test_a_kernel_by_itself(tmp_path, monkeypatch, capsys):
+    example = Path(__file__).parents[2] / "examples" / "hls_kernel" / "run.py"
+    monkeypatch.setattr("sys.argv", [str(example), "--headers", str(tmp_path / "hls")])
+    runpy.run_path(str(example), run_name="__main__")
+    assert "0 of 12 differ" in capsys.readouterr().out
+    assert {"lutra_hls.hpp", "matmul.hpp", "dots.hpp"} <= {p.name for p in (tmp_path / "hls").iterdir()}
