@@ -35,8 +35,8 @@ BELOW["summary"] = BELOW["store"] = BELOW["accelerator"] = BELOW["build"] = {
     *BELOW, "accelerator", "store", "summary", "lutra"}
 BELOW["costing"] = {"errors", "ir", "ops", "rules", "front", "plan", "quant", "build"}
 BELOW["train"] = {"errors", "files", "quant", "zoo", "lutra"}
-BELOW["cli"] = {"errors", "ir", "plan", "costing", "deploy", "check", "tools", "zoo", "train", "files",
-                "lutra"}  # and the public interface
+BELOW["cli"] = {"errors", "ir", "plan", "costing", "deploy", "check", "tools", "zoo", "train", "quant",
+                "files", "lutra"}  # and the public interface
 BELOW["__init__"] = {"errors", "build", "accelerator", "explanation"}
 BELOW["__main__"] = {"cli"}
 
