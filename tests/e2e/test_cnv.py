@@ -45,6 +45,7 @@ def test_published_folds_interval_and_rtl(cnv, data, cache):
     assert np.array_equal(y[:100], acc.reference(x[:100]))
     assert (y.argmax(1) == labels).mean() > 0.78
     assert acc.verify(x[:10], stalls=0.1, seed=3) == 100
+    assert acc.verify(x[:100], backend="hls") == 1000
     assert acc.measure() == {"interval": acc.interval, "latency": acc.latency}
 
 
