@@ -31,11 +31,6 @@ class Layout:
     padded: int
     bus: int
 
-    @property
-    def beats(self) -> int:
-        """Beats of a frame."""
-        return self.words * self.padded // self.bus
-
 
 @dataclass(frozen=True)
 class Signal:

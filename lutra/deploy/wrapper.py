@@ -110,27 +110,26 @@ def _input(layout: Layout) -> str:
 
 
 def _output(layout: Layout) -> str:
-    """Words of the top's port become beats of the bus; a count of frames marks the packet's last one."""
-    p, wide, given = layout.port, 8 * layout.padded, 8 * word_bytes(layout.width)
+    """Words of the top's port become beats of the bus, each with a bit that says whether a packet ends with it."""
+    p, wide, given, bits = layout.port, 8 * layout.padded, 8 * word_bytes(layout.width), 8 * layout.bus
+    lanes = layout.padded // layout.bus
+    marked = ", ".join(f"{p}_last{f' && {k} == {lanes - 1}' if lanes > 1 else ''}, {p}_word[{bits * k}+:{bits}]"
+                       for k in reversed(range(lanes)))
     cut = f"""\
-  lutra_width #(.BITS(8), .IN_LANES({layout.padded}), .OUT_LANES({layout.bus})) {p}_cut (
-    .clk(aclk), .rst(hold), .in_data({p}_word), .in_valid({p}_valid), .in_ready({p}_ready),
-    .out_data({p}_tdata), .out_valid({p}_tvalid), .out_ready({p}_tready)
+  lutra_width #(.BITS({bits + 1}), .IN_LANES({lanes}), .OUT_LANES(1)) {p}_cut (
+    .clk(aclk), .rst(hold), .in_data({{{marked}}}), .in_valid({p}_valid), .in_ready({p}_ready),
+    .out_data({{{p}_tlast, {p}_tdata}}), .out_valid({p}_tvalid), .out_ready({p}_tready)
   );
-""" if layout.padded > layout.bus else f"""\
-  assign {p}_tdata = {p}_word;
-  assign {p}_tvalid = {p}_valid;
-  assign {p}_ready = {p}_tready;
 """
     padding = f"{{{wide - given}'b0, {p}_own}}" if wide > given else f"{p}_own"
     return f"""\
   wire [{given - 1}:0] {p}_own;
   wire [{wide - 1}:0] {p}_word = {padding};
-  wire {p}_valid, {p}_ready;
-{cut}  assign {p}_tkeep = {{{layout.bus}{{1'b1}}}};
-  lutra_packet #(.BEATS({layout.beats})) {p}_packet (
-    .clk(aclk), .rst(hold), .frames(frames), .step({p}_tvalid && {p}_tready), .last({p}_tlast)
+  wire {p}_valid, {p}_ready, {p}_frame, {p}_last;
+  lutra_packet {p}_packet (
+    .clk(aclk), .rst(hold), .frames(frames), .tlast({p}_frame), .step({p}_valid && {p}_ready), .last({p}_last)
   );
+{cut}  assign {p}_tkeep = {{{layout.bus}{{1'b1}}}};
 """
 
 
@@ -145,7 +144,7 @@ def _top(netlist: Netlist, inputs: tuple[Layout, ...], outputs: tuple[Layout, ..
     for layout in inputs:
         p, bits = layout.port, 8 * word_bytes(layout.width)
         wired.append(f".{p}_tdata({p}_word[{bits - 1}:0]), .{p}_tvalid({p}_valid), .{p}_tready({p}_ready)")
-    wired += [f".{p}_tdata({p}_own), .{p}_tvalid({p}_valid), .{p}_tready({p}_ready), .{p}_tlast()"
+    wired += [f".{p}_tdata({p}_own), .{p}_tvalid({p}_valid), .{p}_tready({p}_ready), .{p}_tlast({p}_frame)"
               for p in (layout.port for layout in outputs)]
     for k, place in enumerate(places(netlist)):
         named = [w for w in (*TOLD, *ASKED, "arsize", "arburst", "rresp", "rlast") if w != "base"]
@@ -168,6 +167,6 @@ def _hls_top(netlist: Netlist, inputs: tuple[Layout, ...], outputs: tuple[Layout
         p, bits = layout.port, 8 * word_bytes(layout.width)
         wired.append(f".{p}_TDATA({p}_word[{bits - 1}:0]), .{p}_TVALID({p}_valid), .{p}_TREADY({p}_ready)")
     wired += [f".{p}_TDATA({p}_own), .{p}_TVALID({p}_valid), .{p}_TREADY({p}_ready), .{p}_TKEEP(), .{p}_TSTRB(), "
-              f".{p}_TLAST()" for p in (layout.port for layout in outputs)]
+              f".{p}_TLAST({p}_frame)" for p in (layout.port for layout in outputs)]
     lines = ",\n    ".join(wired)
     return f"  {netlist.name} top (\n    {lines}\n  );\n"

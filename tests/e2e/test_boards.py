@@ -27,22 +27,22 @@ DIGITS = (files("lutra.data") / "digits.onnx").read_bytes()
 
 
 def matrix():
-    """A single matrix of 64 inputs and 10 outputs, whose words are wider than a memory port."""
+    """A single matrix of 24 inputs and 8 outputs, whose words are wider than a memory port on both sides."""
     nodes = [helper.make_node("Quant", ["w", "scale", "zero", "bits"], ["wq"], domain=Q, signed=1),
              helper.make_node("MatMul", ["x", "wq"], ["y"])]
-    constants = {"w": RNG.integers(-7, 8, (64, 10)) / 8, "scale": 0.125, "zero": 0.0, "bits": 4.0}
+    constants = {"w": RNG.integers(-7, 8, (24, 8)) / 8, "scale": 0.125, "zero": 0.0, "bits": 4.0}
     stored = [numpy_helper.from_array(np.asarray(v, np.float32), k) for k, v in constants.items()]
-    x, y = (helper.make_tensor_value_info(n, TensorProto.FLOAT, ("N", c)) for n, c in (("x", 64), ("y", 10)))
+    x, y = (helper.make_tensor_value_info(n, TensorProto.FLOAT, ("N", c)) for n, c in (("x", 24), ("y", 8)))
     graph = helper.make_graph(nodes, "matrix", [x], [y], stored)
     ids = [helper.make_opsetid("", 13), helper.make_opsetid(Q, 1)]
     return helper.make_model(graph, opset_imports=ids).SerializeToString()
 
 
 DESIGNS = {
-    "pynq-z1": (DIGITS, {"device": "xc7z020", "fps": 20_000, "weights": "offchip", "input_range": (0, 16),
-                         "input_scale": 1 / 16}),
-    "ultra96-v2": (matrix(), {"device": "xczu3eg", "folding": {"matmul0": {"pe": 10, "simd": 64}}, "weights": "written",
-                              "input_range": (0, 16), "input_scale": 1 / 16}),
+    "pynq-z1": (matrix(), {"device": "xc7z020", "folding": {"matmul0": {"pe": 8, "simd": 24}}, "weights": "written",
+                           "input_range": (0, 16), "input_scale": 1 / 16}),
+    "ultra96-v2": (DIGITS, {"device": "xczu3eg", "fps": 20_000, "weights": "offchip", "input_range": (0, 16),
+                            "input_scale": 1 / 16}),
     "zcu104": (two_way().SerializeToString(), {"device": "xczu7ev", "fps": 500_000, **FORMATS}),
     "u280": (two_way().SerializeToString(), {"device": "xcu280", "fps": 500_000, **FORMATS}),
 }
@@ -100,9 +100,9 @@ def test_the_driver_gives_the_integer_graph(build, name, monkeypatch):
 
 
 def test_weights_are_written_through_the_ip(build, monkeypatch):
-    acc, folder, board = build("ultra96-v2")
+    acc, folder, board = build("pynq-z1")
     net = driver(folder, monkeypatch).Accelerator.open(folder / "driver", board)
-    x, other = drawn(acc, 4), RNG.integers(-7, 8, (10, 64))
+    x, other = drawn(acc, 4), RNG.integers(-7, 8, (8, 24))
     net.write(acc.writes({"matmul0": other}))
     assert same(net.run(x), acc.with_weights({"matmul0": other}).run(x, raw=True))
     net.write(acc.writes({"matmul0": acc.plan.graph.nodes[1].op.weights.array}))
@@ -172,7 +172,7 @@ def overlay(board, inputs, outputs, addresses):
 
 
 def test_the_driver_over_pynq(build, monkeypatch):
-    acc, folder, board = build("ultra96-v2")
+    acc, folder, board = build("pynq-z1")
     facts = json.loads((folder / "driver" / "format.json").read_text())
     monkeypatch.setitem(sys.modules, "pynq", overlay(board, 1, 1, facts["addresses"]))
     net = driver(folder, monkeypatch).Accelerator.open()
@@ -199,7 +199,7 @@ def test_the_driver_over_pcie(tmp_path, monkeypatch):
 
 
 def test_the_driver_refuses_another_design_and_bad_frames(build, monkeypatch):
-    _, folder, board = build("pynq-z1")
+    _, folder, board = build("ultra96-v2")
     module = driver(folder, monkeypatch)
     net = module.Accelerator.open(folder / "driver", board)
     with pytest.raises(ValueError, match=r"the integer 17 is outside 0\.\.16"):
@@ -214,8 +214,8 @@ def test_the_driver_refuses_another_design_and_bad_frames(build, monkeypatch):
 
 
 def test_registers_of_the_host(build):
-    acc, folder, _ = build("pynq-z1")
-    board = SimulatedBoard(acc, folder, "pynq-z1")  # held in reset, as no region was said
+    acc, folder, _ = build("ultra96-v2")
+    board = SimulatedBoard(acc, folder, "ultra96-v2")  # held in reset, as no region was said
     image = board.place(bytes(3 * 4096))
     for k in range(len(acc.netlist.regions)):
         board.write("s_axi_host", 16 + 8 * k, 0x1000 * (k + 5))
@@ -230,7 +230,7 @@ def test_registers_of_the_host(build):
 
 
 def test_a_design_that_reads_memory_does_not_stop(build, monkeypatch):
-    for name, stays in (("zcu104", 0), ("pynq-z1", 1)):
+    for name, stays in (("zcu104", 0), ("ultra96-v2", 1)):
         _, folder, board = build(name)
         driver(folder, monkeypatch).Accelerator.open(folder / "driver", board)
         board.write("s_axi_host", 0, 0)
@@ -315,13 +315,13 @@ def test_the_test_bench_finds_the_results(hls, tmp_path):
 
 @pytest.mark.parametrize("weights", ["written", "offchip"])
 def test_the_test_bench_gives_the_memories(weights, cache, tmp_path):
-    model, options = DESIGNS["ultra96-v2"]
+    model, options = DESIGNS["pynq-z1"]
     acc = lutra.compile(model, **{**options, "weights": weights, "folding": {"matmul0": {"pe": 2, "simd": 8}}},
                         cache=cache)
-    folder = acc.save(tmp_path / "build", backend="both", board="ultra96-v2")
+    folder = acc.save(tmp_path / "build", backend="both", board="pynq-z1")
     assert run([benched(folder, tmp_path), str(folder / "vendor" / "vectors.bin")]).strip() == "2 frames, 0 wrong words"
     with pytest.raises(LutraError, match="weights that are constants"):
-        acc.save(tmp_path / "other", backend="hls", board="ultra96-v2")
+        acc.save(tmp_path / "other", backend="hls", board="pynq-z1")
 
 
 ADAPTER = """\

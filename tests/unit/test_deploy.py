@@ -229,7 +229,7 @@ def test_the_wrapper_connects_every_port_of_the_top(name, what):
 
 def test_words_are_padded_to_whole_beats():
     inputs, outputs = layouts(netlist(inputs=(5, 700), outputs=(80,)), board("pynq-z1"))
-    assert [(x.padded, x.bus, x.beats) for x in (*inputs, *outputs)] == [(1, 1, 4), (128, 8, 64), (16, 8, 6)]
+    assert [(x.padded, x.bus, x.words) for x in (*inputs, *outputs)] == [(1, 1, 4), (128, 8, 4), (16, 8, 3)]
     inputs, _ = layouts(netlist(inputs=(5, 700)), board("u280"))
     assert [(x.padded, x.bus) for x in inputs] == [(64, 64), (128, 64)]
 

@@ -94,23 +94,19 @@ module lutra_host #(
     wire unused = &{1'b0, s_axi_awaddr[1:0], s_axi_araddr[1:0]};
 endmodule
 
-// Marks the last beat of a packet: `frames` frames of BEATS beats. `frames` is at least 1 and changes between packets.
-// `last` belongs to the beat to come, from registers.
-module lutra_packet #(
-    parameter int BEATS = 1
-) (
+// Of a stream whose `tlast` marks frames, which word is the last of a packet of so many. `frames` is at least 1 and changes
+// between packets. `last` belongs to the word to come.
+module lutra_packet (
     input  logic        clk,
     input  logic        rst,
     input  logic [31:0] frames,
-    input  logic        step,  // a beat leaves
+    input  logic        tlast,
+    input  logic        step,  // a word leaves
     output logic        last
 );
-    logic end_of_frame, end_of_packet;
     logic [31:0] sent;  // frames of this packet that have left
-    lutra_count #(.N(BEATS)) beat (.last(end_of_frame), .*);
-    assign end_of_packet = sent == frames - 32'd1;
-    assign last = end_of_frame && end_of_packet;
+    assign last = tlast && sent == frames - 32'd1;
     always_ff @(posedge clk)
         if (rst) sent <= 32'd0;
-        else if (step && end_of_frame) sent <= end_of_packet ? 32'd0 : sent + 32'd1;
+        else if (step && tlast) sent <= last ? 32'd0 : sent + 32'd1;
 endmodule
