@@ -146,7 +146,8 @@ def finished(run: Run, out: Path, options: Options) -> Outcome:
     x = run.pixels(torch.from_numpy(images.x_test[:count]))
     integers, equal, refused, then = None, 0, None, None
     try:
-        compiled = torch.as_tensor(lutra.compile(net, x[:2], device=options.device).run(x))
+        small = lutra.compile(net, x[:2], device=options.device, fps=1)  # its integers are those of every plan
+        compiled = torch.as_tensor(small.run(x))
         integers = right(compiled, images.y_test)
         equal = int((compiled == results[:count].to(compiled.dtype)).sum())
         then = f"lutra build {shlex.quote(str(export(net, x[:1], out / MODEL)))} --device {shlex.quote(options.device)}"

@@ -14,7 +14,7 @@ from lutra.errors import LutraError
 from lutra.train.batches import epoch, moved
 from lutra.train.checkpoint import read, write
 from lutra.train.data import Images
-from lutra.train.session import Options, settings_of, train, weights_of
+from lutra.train.session import Options, finished, settings_of, train, weights_of
 from lutra.train.stages import Run
 from lutra.zoo.nets.resnet import ResNet
 from lutra.zoo.trainable import NETWORKS, trainable
@@ -126,18 +126,18 @@ def test_scales_move_by_a_share_of_themselves():
     assert (last != first).any() and (np.abs(np.log2(last / first)) <= 0.012 * len(losses)).all()
 
 
-@pytest.mark.parametrize("name", NETWORKS)
-def test_every_network_trains(name):
-    if name in ("lfc", "fracbnn", "resnet20"):
-        name = {"lfc": "tfc", "fracbnn": "fracbnn_small", "resnet20": "resnet8"}[name]  # the same of another size
+@pytest.mark.parametrize("name", [n for n in NETWORKS if n not in ("fracbnn", "resnet20")])  # these in another size
+def test_every_network_trains(name, tmp_path):
+    """By its own recipe, two batches of eight; what comes out compiles, and its integers are the network's."""
     plan = trainable(name)
-    torch.manual_seed(0)
-    of = Run(plan, settings_of(name, Options(float_epochs=0, epochs=1, batch=8)), images(plan.frame, 16))
+    options = Options(float_epochs=0, epochs=1, batch=8, checked=8, device="xcu280")
+    of = Run(plan, settings_of(name, options), images(plan.frame, 16))
     before = {k: v.clone() for k, v in of.net.state_dict().items()}
     assert len(steps(of)) == 2
-    assert of.results().shape == (16, 10) and bool(of.results().isfinite().all())
     assert all(p.grad is not None and bool((p.grad != 0).any()) for n, p in of.net.named_parameters()
                if n in before and n.endswith("weight"))
+    outcome = finished(of, tmp_path, options)
+    assert outcome.refused is None and outcome.equal == outcome.outputs == 80
 
 
 def test_a_published_checkpoint(data):
