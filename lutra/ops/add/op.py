@@ -28,7 +28,7 @@ WIDEST_OUT = 32
 
 @dataclass(frozen=True)
 class Add(ElementwiseJoin):
-    """y[..., c] = muls[0][c] * x0[..., c] + muls[1][c] * x1[..., c] of two streams of equal shape.
+    """`y[..., c] = muls[0][c] * x0[..., c] + muls[1][c] * x1[..., c]` of two streams of equal shape.
 
     muls: two rows (C,) or (1,) of integers of at most 24 bits. A factor of -1 subtracts; powers of two are shifts.
     """
