@@ -6,8 +6,9 @@
 The small CNN on Fashion-MNIST, for each kind of weights trained for 150 steps from the same weights in floating point
 (those of bench/fixed_point_accuracy.py), 8-bit inputs and element-wise layers. Then the two convolutions that do nine
 tenths of its products as folded units of equal lanes, so that all have one throughput: K-hot weights by shifts and
-additions, others by LUTs and by DSP blocks; weights lie in block memory. The bar: no DSP block (Xilinx) or MULT18X18D
-(ECP5) but in the units that ask for them. The order of LUTs is a finding and no bar.
+additions, others by LUTs and by DSP blocks; weights lie in block memory. And the first layer with all weights as
+constants. The bar: no DSP block (Xilinx) or MULT18X18D (ECP5) but in the units that ask for them. The order of LUTs is
+a finding and no bar.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from lutra.zoo.trainable import Bits, trainable
 
 FAMILIES = ("ecp5", "xc7")
 LAYERS = {"down": (1, Fold(4, 4, "block")), "block": (2, Fold(4, 8, "block"))}  # which matrix; its lanes
+FIRST = 0  # the layer that is small enough to have all its weights as constants, used every cycle
 FORMS: dict[str, tuple[q.Fixed | q.KHot, tuple[str, ...]]] = {
     "8 bits": (q.Fixed(8), ("lut", "dsp")), "4 bits": (q.Fixed(4), ("lut", "dsp")), "3 bits": (q.Fixed(3), ("lut",)),
     "2 ones of 8": (q.KHot(8, 2), ("shifts",)), "1 of 8": (q.KHot(8, 1), ("shifts",)),
@@ -91,6 +93,7 @@ def main() -> None:
             found_units = matrices(nets[name], family)
             for mul in ways:
                 show(board, cache, f"{family}: {name} by {mul}", found_units, mul, family)
+            unrolled(board, cache, f"{family}: {name}", found_units[FIRST], family)
     board.end()
 
 
@@ -107,6 +110,17 @@ def show(board: Board, cache: Cache, what: str, units: list[Node], mul: str, fam
     lut, ff, bram, dsp = total
     board.show(f"{what}: both", f"{lut:.0f} LUT", f"{ff:.0f} FF, {bram:.0f} block memories")
     board.bar(f"{what}: DSP blocks", dsp, most=None if mul == "dsp" else 0)
+
+
+def unrolled(board: Board, cache: Cache, what: str, unit: Node, family: str) -> None:
+    """The first convolution with its weights as adders and shifts, a pixel a cycle."""
+    op, x = unit.op, unit.args[0].out
+    assert isinstance(op, MatMul)
+    rows, columns = op.weights.shape
+    found = synthesise_block(op.block(Fold(rows, columns, "auto", "adders"), x), family, cache)
+    board.show(f"{what}: first layer, {op.weights.array.size} constants, {x.pixels} cycles", f"{found.lut:.0f} LUT",
+               f"{found.ff:.0f} FF")
+    board.bar(f"{what}: DSP blocks of it", found.dsp, most=0)
 
 
 if __name__ == "__main__":
