@@ -1,5 +1,5 @@
 """The command line: `lutra build`, `check`, `explain`, `simulate`, `run`, `report`, `devices`, `boards`, `doctor`,
-`demo`, `zoo`, `train`, `crop`.
+`demo`, `zoo`, `train`, `crop`, `quantize`.
 
 Exit codes: 0 done, 1 a fault of Lutra's own, 2 something the user can mend (one sentence says what), 130 interrupted.
 """
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import click
 
 from lutra import LutraError, __version__
-from lutra.cli import build, check, console, crop, demo, explain, simulate, tables, train, zoo
+from lutra.cli import build, check, console, crop, demo, explain, quantize, simulate, tables, train, zoo
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -23,7 +23,8 @@ def commands() -> None:
 
 
 for command in (build.build, check.check, explain.explain, simulate.simulate, simulate.run, tables.report,
-                tables.devices, tables.boards, tables.doctor, demo.demo, zoo.zoo, train.train, crop.crop):
+                tables.devices, tables.boards, tables.doctor, demo.demo, zoo.zoo, train.train, crop.crop,
+                quantize.quantize):
     commands.add_command(command)
 
 

@@ -23,7 +23,7 @@ BELOW = {
     "synth": {"errors", "ir", "hw", "ops", "tools", "plan"},  # of the plan, the table of devices
     "data": set(),
     "zoo": {"errors", "quant"},
-    "quant": {"errors"},
+    "quant": {"errors", "files"},
     "report": {"errors", "ir", "hw", "ops", "plan"},
     "frames": {"errors", "ir"},
     "files": {"errors"},

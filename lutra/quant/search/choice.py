@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
 
 from lutra.errors import LutraError
 from lutra.quant.search.costs import Bits, Cost
 from lutra.quant.search.frontier import Point, best_within, frontier
 from lutra.quant.search.layers import Layer
+from lutra.quant.search.layers import layers as layers_of
 from lutra.quant.search.plan import BitPlan, Rated
 from lutra.quant.search.program import Table, solve, total
 
@@ -75,6 +79,15 @@ def problem(layers: Sequence[Layer], options: Sequence[Bits], score: Score, cost
     costs = {name: [[float(sum(e[name] for e in option)) for option in group] for group in entries]
              for name in entries[0][0][0]}
     return Problem(tuple(layers), tuple(options), tuple(groups), scores, costs)
+
+
+def uniform(net: nn.Module, example: Any, cost: Cost, bits: Bits) -> dict[str, float]:
+    """The costs of a network that has the same bits in each layer: limits for one that has the bits where they count.
+
+    LutraError: as of `layers`.
+    """
+    parts = [cost(layer, bits) for layer in layers_of(net, example)]
+    return {name: float(sum(part[name] for part in parts)) for name in parts[0]}
 
 
 def joined(paths: Sequence[str], ties: Iterable[Collection[str]]) -> list[tuple[str, ...]]:
