@@ -21,8 +21,8 @@ from lutra.tools.find import Tool, ap_types, compiler
 from lutra.tools.run import parallel
 
 HARNESS = Path(__file__).with_name("csim.hpp")
-HEADERS = (  # what the ap_types headers need
-    "-Wno-unknown-warning-option", "-Wno-uninitialized", "-Wno-maybe-uninitialized",  # constructors read what they clear
+HEADERS = (  # what the ap_types headers need, whose constructors read what they clear
+    "-Wno-unknown-warning-option", "-Wno-uninitialized", "-Wno-maybe-uninitialized",
     "-D__AP_INT_SPECIAL_H__", "-D__AP_FIXED_SPECIAL_H__")  # they declare std::complex anew, which libc++ does not allow
 FLAGS = ("-std=c++14", "-Wall", "-Wextra", "-Wno-unknown-pragmas", *HEADERS)
 PREFIX = "prefix.hpp"  # what all sources begin with, compiled once where the compiler can
