@@ -3,7 +3,7 @@
     python bench/precrop.py                        # what is not measured yet, then the tables
     python bench/precrop.py --steps 3900           # ten epochs for each cell
     python bench/precrop.py --seeds 3
-    python bench/precrop.py --only "synexp 20 %"   # one cell of each seed
+    python bench/precrop.py --methods uniform synexp --shares 0.2
 
 Each network is made anew by its seed and trained in floating point for --steps steps of 128 images (Adam at 3e-3, a
 cosine to zero, images mirrored and shifted), all of them on the same images in the same order; accuracy is of all
@@ -117,8 +117,7 @@ def kept(path: Path, measure: Callable[[], Any]) -> Any:
 
 def cells(args: argparse.Namespace) -> list[tuple[str, str, float]]:
     """Name, method and share of each network."""
-    every = [(f"{m} {s:.0%}".replace("%", " %"), m, s) for s in SHARES for m in METHODS]
-    return [c for c in every if not args.only or c[0] == args.only]
+    return [(f"{method} {share:.0%}", method, share) for share in args.shares for method in args.methods]
 
 
 def accuracies(args: argparse.Namespace, folder: Path) -> dict[str, list[float]]:
@@ -147,7 +146,8 @@ def main() -> None:
     made.add_argument("--steps", type=int, default=200, help="of training for each cell")
     made.add_argument("--seeds", type=int, default=2)
     made.add_argument("--fps", type=float, default=500, help="frames a second that the hardware is compiled for")
-    made.add_argument("--only", help='one cell, as "synexp 20 %%"')
+    made.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS)
+    made.add_argument("--shares", nargs="+", type=float, default=SHARES, help="of the parameters")
     made.add_argument("--part", choices=("accuracy", "hardware"), help="only one of the two tables")
     args = made.parse_args()
     folder = (Path(args.cache) if args.cache else REPO / ".cache") / "precrop"
@@ -159,7 +159,7 @@ def main() -> None:
     if args.part != "hardware":
         compared(board, accuracies(args, folder), args.steps)
     if args.part != "accuracy":
-        for name, method, share in [("all 100 %", "", 1.0), *cells(args)]:
+        for name, method, share in [("all 100%", "", 1.0), *cells(args)]:
             net = whole(0) if not method else precrop.narrowed(whole(0), EXAMPLE, widths(folder, method, share).widths)
             facts = kept(folder / f"hardware-{args.fps:g}-{method or 'all'}-{share:g}.json",
                          lambda net=net: hardware(net, args.fps))

@@ -112,6 +112,15 @@ def test_preconfig_widens_some_layers_at_equal_cost():
     assert plan.parameters.share <= 1 and 0.9 < plan.operations.share <= 1
 
 
+@pytest.mark.parametrize("method", ["synexp", "uniform"])
+def test_operations_are_a_second_budget(method):
+    example = torch.zeros(1, 3, 32, 32)
+    free, bound = (precrop.crop(ResNet(1), example, 0.2, operations=o, method=method) for o in (None, 0.15))
+    assert bound.operations.after <= 0.15 * bound.operations.before < free.operations.after
+    with pytest.raises(LutraError, match="100 operations cannot be reached"):
+        precrop.crop(ResNet(1), example, 0.2, operations=100, method=method)
+
+
 def test_the_copy_is_fresh_and_the_network_untouched():
     net = ResNet(1)
     before = {k: v.clone() for k, v in net.state_dict().items()}
@@ -176,6 +185,15 @@ def shared():
     return net
 
 
+def two_heads():
+    """The second is used in training alone."""
+    def forward(net, x):
+        x = net.a(x)
+        return (head(net, x), net.more(x)) if net.training else head(net, x)
+
+    return Given(forward, a=conv(3, 16), fc=nn.Linear(16, 4), more=conv(16, 4))
+
+
 def normed():
     net = ResNet(1)
     nn.utils.parametrizations.weight_norm(net.conv1)
@@ -192,7 +210,8 @@ def fixed_shortcut():
 
 @pytest.mark.parametrize("net, what", [
     (frozen, "layer1.0.conv1: its weight is frozen"), (shared, "share one parameter"),
-    (normed, "conv1: its weight is computed"), (nn.ReLU, "no parameters"),
+    (normed, "conv1: its weight is computed"), (two_heads, "more: it is not called in evaluation"),
+    (nn.ReLU, "no parameters"),
     (lambda: nn.Conv2d(3, 4, 3), "no layer's channels are free")])
 def test_networks_that_cannot_be_cropped_are_refused(net, what):
     with pytest.raises(LutraError, match=what):

@@ -34,7 +34,7 @@ def narrowed(net: Net, example: Any, widths: Mapping[str, int], seed: int = 0,
     made = copy.deepcopy(net)
     for path, layer in found.layers.items():
         _resize(made.get_submodule(path), layer, chosen)
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng({p.device.index for p in made.parameters() if p.device.type == "cuda"}):
         torch.manual_seed(seed)
         for module in made.modules():
             reset = getattr(module, "reset_parameters", None)

@@ -11,6 +11,7 @@ from torch.nn.utils import parametrize
 
 from lutra.errors import LutraError
 from lutra.quant.search.calls import BY_CHANNEL, channels, depthwise
+from lutra.quant.search.calls import layers as modules
 from lutra.quant.search.groups import FIXED, Member, Part, Streams, streams
 
 
@@ -90,11 +91,15 @@ class Sizes:
 def sizes(net: nn.Module, example: Any) -> Sizes:
     """Of a network, followed through one run.
 
-    Raises LutraError: a layer is frozen, has a weight that is computed, or shares it; nothing is free to be cropped.
+    Raises LutraError: a layer is frozen, has a weight that is computed, shares it, or is not called; nothing is free to
+        be cropped.
     """
     if not any(True for _ in net.parameters()):
         raise LutraError("the network has no parameters", hint="there is nothing to crop")
     found = streams(net, example)
+    if unseen := [path for module, path in modules(net).items() if path not in found.layers]:
+        raise LutraError("it is not called in evaluation, so what it reads is not known", unseen[0],
+                         "leave it out, also where it is a second output for training")
     layers = {path: _layer(path, net.get_submodule(path), member) for path, member in found.layers.items()}
     if all(g.held for g in found.groups):
         reasons = "; ".join(f"{g.writers[0]}: {g.held}" for g in found.groups[:3])
