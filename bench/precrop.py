@@ -9,7 +9,7 @@ Each network is made anew by its seed and trained in floating point for --steps 
 cosine to zero, images mirrored and shifted), all of them on the same images in the same order; accuracy is of all
 10,000 test images. The bar: the mean over seeds of SynExp's and of SynFlow's widths is at least that of uniform widths.
 The hardware: the same networks with 4 bits (8 elsewhere; weights as they are before training), compiled for --fps
-frames a second and for a quarter of the device. Results and checkpoints are kept under --cache and taken up again.
+frames a second and for half of the device. Results and checkpoints are kept under --cache and taken up again.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from resnet20_qdq import cifar
 BATCH, EVERY = 128, 50  # images, steps between checkpoints
 METHODS, SHARES = ("uniform", "synexp", "synflow"), (0.2, 0.1)
 EXAMPLE = torch.zeros(1, 3, 32, 32)
-DEVICE, QUARTER = "xczu3eg", 0.25
+DEVICE, HALF = "xczu3eg", 0.5
 
 
 def drawn(net: nn.Module) -> None:
@@ -95,17 +95,17 @@ def trained(name: str, make: Callable[[], nn.Module], found: Images, steps: int,
 
 
 def hardware(net: nn.Module, fps: float) -> dict[str, float]:
-    """LUTs and interval of the network with 4 bits, for a frame rate; frames a second for a quarter of the device."""
+    """LUTs and interval of the network with 4 bits, for a frame rate; frames a second for half of the device."""
     x = torch.rand(32, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     settle(net, [x])
     q.quantize(net, q.Recipe(q.Fixed(4, per_channel=True), q.Fixed(4), q.Fixed(8)))
     q.calibrate(net, [x])
     net.eval()
     slow, fast = (lutra.compile(net, EXAMPLE, DEVICE, input_range=(0, 255), input_scale=1 / 256, **limit).summary()
-                  for limit in ({"fps": fps}, {"budget": QUARTER}))
+                  for limit in ({"fps": fps}, {"budget": HALF}))
     return {"lut": slow.uses[-1].used.lut, "bram": slow.uses[-1].used.bram, "interval": slow.throughput.interval,
-            "fps": slow.throughput.fps, "fps at a quarter": fast.throughput.fps,
-            "interval at a quarter": fast.throughput.interval}
+            "fps": slow.throughput.fps, "fps in half the device": fast.throughput.fps,
+            "interval in half the device": fast.throughput.interval}
 
 
 def kept(path: Path, measure: Callable[[], Any]) -> Any:
