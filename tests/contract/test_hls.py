@@ -11,7 +11,7 @@ from lutra.plan.region import Region
 from lutra.sim.csim import CModel
 from lutra.tools.cache import Cache
 
-CASES = {"MatMul": 16}  # more than of others: it has five forms
+CASES = {"MatMul": 16, "Requant": 16}  # more than of others: they have many forms and modes
 SOME, REGIONS = 4, 3
 
 

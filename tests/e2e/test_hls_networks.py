@@ -72,6 +72,27 @@ def test_residual_hls_equals_rtl_equals_integers(residual, cache):
     assert len(np.unique(y)) > 1
 
 
+def test_several_inputs_and_outputs(cache):
+    """One input goes out as it came, too: a wire through a FIFO."""
+    rng = np.random.default_rng(4)
+    a, b = (Node(Input(name, Tensor((5, 4), Range(lo, 7)))) for name, lo in (("a", 0), ("b", -8)))
+    whole = Node(Add((Constant(np.array([1])), Constant(np.array([-2])))), (a, b))
+    scores = Node(MatMul(Constant(rng.integers(-4, 4, (3, 4)))), (b,))
+    graph = Graph((a, b), (whole, scores, a))
+    plan = for_fps(graph, device("xc7z020"), 100.0, 1_000_000)
+    netlist = assemble(graph, plan.folds, plan.depths)
+    xs = tuple(n.out.range.lo + rng.integers(0, n.out.range.levels, (FRAMES, *n.out.shape)) for n in graph.inputs)
+    words = []
+    for x, n, end in zip(xs, graph.inputs, netlist.inputs, strict=True):
+        of = n.out.range
+        words.append(to_words(of.encode(x).reshape(-1, netlist.width(end.stream) // of.bits), of.bits))
+    given = CModel.build_many((netlist,), Cache(cache), fast=False, strict=True).run(tuple(words))
+    for found, n, end, y in zip(given, graph.outputs, netlist.outputs, Runner(graph).outputs(xs), strict=True):
+        of = n.out.range
+        codes = from_words(found, netlist.width(end.stream) // of.bits, of.bits)
+        assert np.array_equal(of.decode(codes).reshape(y.shape), y)
+
+
 def test_depths_are_the_plan_s(residual):
     plan = for_fps(residual, device("xc7z020"), 100.0, 100_000)
     netlist = assemble(residual, plan.folds, plan.depths)
