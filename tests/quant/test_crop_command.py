@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from lutra.cli import call
+from lutra.cli.crop import METHODS
 from lutra.quant import precrop
 
 NET = '''
@@ -31,6 +32,10 @@ def files(tmp_path):
     (folder / "net.py").write_text(NET)
     (folder / "beside.py").write_text("width = 32\n")
     return folder
+
+
+def test_every_method_is_offered():
+    assert METHODS == precrop.METHODS
 
 
 def crop(files, *more, out="narrow.py"):
