@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lutra.check.clang import parse
 from lutra.check.code import functions, globals_of, ours
-from lutra.check.placed import directive_faults, directives
+from lutra.check.placed import dataflow_faults, directive_faults, directives
 from lutra.check.rules import code_faults
 from lutra.errors import LutraError
 from lutra.hw.cpp import LIBRARY, SHARED, SIMULATED
@@ -55,7 +55,7 @@ def check(source: Path, *tops: str) -> Checked:
     written = directives(unit, found)
     faults = {Fault(_shown(file), line, "language", text) for file, line, text in unit.complaints}
     faults |= {Fault(_shown(c.location.file.name), c.location.line, rule, what)
-               for rule, c, what in code_faults(unit, places, found)}
+               for rule, c, what in (*code_faults(unit, places, found), *dataflow_faults(written))}
     faults |= {Fault(w.path.name, w.line, rule, what)
                for rule, w, what in directive_faults(unit, written, tops, globals_of(unit))}
     return Checked(unit.own, len(found), len(written), tuple(sorted(faults)))

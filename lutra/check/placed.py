@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lutra.check.clang import Unit, resolved
-from lutra.check.code import Body, Function, is_array, is_constant, is_stream
+from lutra.check.code import Body, Function, is_array, is_constant, is_stream, kind, walk
 from lutra.check.pragmas import ARRAY, CONSTANTS, FUNCTION, LOOP, STREAM, TOP, Pragma, parse
 
 LINE = re.compile(r"^[ \t]*#[ \t]*pragma[ \t]+HLS\b(?P<text>(?:\\\n|[^\n])*)", re.MULTILINE | re.IGNORECASE)
@@ -93,6 +93,28 @@ def _named(w: Written, function: Function, globals_: dict[str, Any]) -> Iterator
             known = word in function.templates or (word in seen and is_constant(seen[word]))
             if not known and word not in ("sizeof", "int"):
                 yield f"{key} names {word}, which is no constant here"
+
+
+def dataflow_faults(written: tuple[Written, ...]) -> Iterator[tuple[str, Any, str]]:
+    """In a function whose calls run at once: declarations and calls alone, and each stream between two of them."""
+    for w in written:
+        if w.pragma.directive == "dataflow" and w.body is not None and w.body.place == FUNCTION:
+            yield from (("dataflow", cursor, said) for cursor, said in _tasks(w.body.function))
+
+
+def _tasks(function: Function) -> Iterator[tuple[Any, str]]:
+    own = next(c for c in function.cursor.get_children() if kind(c) == "COMPOUND_STMT")
+    tasks = [s for s in own.get_children() if kind(s) != "DECL_STMT"]
+    uses: dict[str, list[Any]] = {}
+    for task in tasks:
+        if kind(task) not in ("CALL_EXPR", "UNEXPOSED_EXPR", "NULL_STMT"):
+            yield task, "a statement among those that run at once is no call"
+        for name in {c.spelling for c, _ in walk(task) if kind(c) == "DECL_REF_EXPR"}:
+            uses.setdefault(name, []).append(task)
+    for name, cursor, _, _ in function.variables:
+        ends = 1 if kind(cursor) == "PARM_DECL" else 2
+        if is_stream(cursor) and not is_array(cursor) and len(uses.get(name, [])) != ends:
+            yield cursor, f"the stream {name} is used by {len(uses.get(name, []))} calls, not by {ends}"
 
 
 def _fifo(pragma: Pragma) -> bool:

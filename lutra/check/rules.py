@@ -52,6 +52,8 @@ def _pointers(cursor: Any) -> Iterator[Fault]:
         yield "pointers", cursor, f"{cursor.spelling} points to a function"
     elif pointee and type_.kind.name == "POINTER" and pointee.kind.name == "POINTER":
         yield "pointers", cursor, f"{cursor.spelling} points to a pointer"
+    if kind(cursor) == "PARM_DECL" and re.fullmatch(r"(const )?hls::stream<.*>", type_.spelling):
+        yield "streams", cursor, f"the stream {cursor.spelling} is passed by value"
     shown = cursor.type.kind.name
     initialised = kind(cursor) == "VAR_DECL" and shown == "INCOMPLETEARRAY" and any(
         kind(c) == "INIT_LIST_EXPR" for c in cursor.get_children())

@@ -191,6 +191,28 @@ void directives(hls::stream<int> &in, hls::stream<int> &out, int n, int (&given)
   out.write(single);
 }
 
+// -- streams between calls that run at once
+
+void task(hls::stream<int> &in, hls::stream<int> &out) { out.write(in.read()); }
+void copied(hls::stream<int> in) { in.read(); }  // FAULT streams
+void at_once(hls::stream<int> &in, hls::stream<int> &out) {
+#pragma HLS DATAFLOW
+  hls::stream<int> one("one"), two("two");
+  task(in, one);
+  task(one, two);
+  task(two, out);
+}
+void tangled(hls::stream<int> &in, hls::stream<int> &twice,  // FAULT dataflow
+             hls::stream<int> &out, int n) {
+#pragma HLS DATAFLOW
+  hls::stream<int> one("one");   // FAULT dataflow
+  hls::stream<int> none("none"); // FAULT dataflow
+  task(in, one);
+  task(one, twice);
+  task(one, out);
+  if (n) task(twice, none);  // FAULT dataflow
+}
+
 void top(hls::stream<int> &in, hls::stream<int> &out) {
 #pragma HLS INTERFACE mode=axis port=in
 #pragma HLS INTERFACE axis port=out
@@ -198,8 +220,8 @@ void top(hls::stream<int> &in, hls::stream<int> &out) {
 #pragma HLS INTERFACE mode=axis port=in  // FAULT place
 #pragma HLS INTERFACE mode=wishbone port=out  // FAULT pragma place
 #pragma HLS INTERFACE mode=axis port=other  // FAULT variable
-#pragma HLS DATAFLOW
-#pragma HLS PIPELINE  // FAULT place
+#pragma HLS PIPELINE
+#pragma HLS DATAFLOW  // FAULT place
   int given[8];
   directives<8, 2>(in, out, 0, given);
   halves<8>(loops<8>(1, given));

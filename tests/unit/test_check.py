@@ -29,7 +29,7 @@ def test_every_fault_is_found_and_nothing_else(faulty):
     assert found == marked, (wrong, marked - found)
     rules = {rule for _, rule in marked}
     assert rules == {"recursion", "memory", "loops", "system", "exceptions", "virtual", "pointers", "arrays",
-                     "language", "place", "pragma", "variable"}
+                     "language", "place", "pragma", "variable", "streams", "dataflow"}
 
 
 @pytest.fixture(scope="module")
