@@ -93,12 +93,12 @@ def _input(layout: Layout) -> str:
     p, wide, taken = layout.port, 8 * layout.padded, 8 * word_bytes(layout.width)
     joined = f"""\
   lutra_width #(.BITS(8), .IN_LANES({layout.bus}), .OUT_LANES({layout.padded})) {p}_join (
-    .clk(aclk), .rst(hold), .in_data({p}_tdata), .in_valid({p}_tvalid && !hold), .in_ready({p}_free),
+    .clk(aclk), .rst(hold), .in_data({p}_tdata), .in_valid({p}_tvalid), .in_ready({p}_free),
     .out_data({p}_word), .out_valid({p}_valid), .out_ready({p}_ready)
   );
 """ if layout.padded > layout.bus else f"""\
   assign {p}_word = {p}_tdata;
-  assign {p}_valid = {p}_tvalid && !hold;
+  assign {p}_valid = {p}_tvalid;
   assign {p}_free = {p}_ready;
 """
     unused = f"  wire unused_{p} = &{{1'b0, {p}_word[{wide - 1}:{taken}]}};\n" if wide > taken else ""

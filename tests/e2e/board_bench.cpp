@@ -154,6 +154,8 @@ static std::string transfer(const std::vector<Bytes>& sent, const std::vector<si
         idle = moved ? 0 : done && idle < 19000 ? 19000 : idle + 1;  // what comes after the last beat would be seen
     }
     for (auto& out : outputs) *out.ready = 0;
+    for (auto& in : inputs) *in.valid = 0;
+    for (size_t k = 0; k < inputs.size(); k++) if (at[k] < sent[k].size()) throw std::runtime_error("words are not taken");
     std::string text;
     for (auto& bytes : got) {
         text += text.empty() ? "" : " ";

@@ -229,6 +229,17 @@ def test_registers_of_the_host(build):
     board.close()
 
 
+def test_words_wait_until_the_design_runs(build):
+    _, _, board = build("pynq-z1")
+    words = [np.zeros(16, np.uint8)]
+    board.write("s_axi_host", 0, 0)
+    with pytest.raises(AssertionError, match="words are not taken"):
+        board.transfer(words, [0])
+    board.write("s_axi_host", 0, 1)
+    board.write("s_axi_host", 4, 1)
+    assert len(board.transfer(words, [16])[0]) == 16
+
+
 def test_a_design_that_reads_memory_does_not_stop(build, monkeypatch):
     for name, stays in (("zcu104", 0), ("ultra96-v2", 1)):
         _, folder, board = build(name)
