@@ -12,7 +12,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from lutra.hw.cpp import library
+from lutra.hw.forms import library
 from lutra.sim.csim import alone
 from lutra.tools.run import run
 

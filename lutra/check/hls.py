@@ -10,7 +10,7 @@ from lutra.check.code import functions, globals_of, ours
 from lutra.check.placed import dataflow_faults, directive_faults, directives
 from lutra.check.rules import code_faults
 from lutra.errors import LutraError
-from lutra.hw.cpp import LIBRARY, SHARED, SIMULATED
+from lutra.hw.forms import LIBRARY, SHARED, SIMULATED
 from lutra.tools.find import ap_types
 
 

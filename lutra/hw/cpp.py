@@ -6,39 +6,20 @@ netlist is both. A FIFO is the depth of its stream; a stream's words are the RTL
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from functools import cache
-from pathlib import Path
+from dataclasses import replace
 
 from lutra.errors import LutraError
 from lutra.hw.axi import places
+from lutra.hw.forms import COUNT, UNIT, form, included
 from lutra.hw.netlist import End, Instance, Memory, Netlist, Stream
-from lutra.hw.verilog import COMMENT, ports, word_bytes
+from lutra.hw.verilog import ports, word_bytes
 
-LIBRARY = Path(__file__).resolve().parents[1]  # headers lie beside their operators' modules and in hw/hls
-SHARED = LIBRARY / "hw" / "hls"
-SIMULATED = SHARED / "sim"  # what stands for a vendor's headers in C simulation
 FIFO = "lutra_fifo"
 LOOKED_UP = ("lutra_table", "lutra_threshold")  # whose lanes each read their memory at an address of their own
 DEPTH = 2  # of a stream without a FIFO: what a unit's register slice holds
 WIDEST = 4096  # bits of a word: AP_INT_MAX_W of the vendor's headers
-COUNT, UNIT = "COUNT", "UNIT"  # words a frame of a unit's first output; the number of the instance
 LIMB = 64
-FUNCTION = re.compile(r"template <([^>]*)>\s*void (lutra_\w+)\(([^{;]*)\) \{")
-PARAMETER = re.compile(r"^(?:int|class\.\.\.) (\w+)(?: = (-?\d+))?$")
-ARRAY = re.compile(r"const lutra_limb \(&(\w+)\)\[(\w+)\]\[(\w+)\]")
-INCLUDES = re.compile(r'#include "(\w+\.hpp)"')
-
-
-@dataclass(frozen=True)
-class Form:
-    """An HLS function: the name of its file, its integer parameters with their defaults, the memories it takes."""
-
-    file: str
-    params: Mapping[str, int | None]
-    memories: tuple[str, ...]
 
 
 def sources(netlist: Netlist) -> dict[str, str]:
@@ -54,17 +35,8 @@ def sources(netlist: Netlist) -> dict[str, str]:
 
 def headers(netlist: Netlist) -> dict[str, str]:
     """File name -> text of the library headers that a design includes, and those made for its blocks."""
-    chosen: dict[str, str] = {}
-
-    def need(name: str) -> None:
-        if name not in chosen:
-            chosen[name] = library()[name].read_text(encoding="utf-8")
-            for included in INCLUDES.findall(chosen[name]):
-                need(included)
-
-    for name in ("ends.hpp", *(form(i).file for i in _units(netlist) if not i.block.text)):
-        need(name)
-    return chosen | {f"{i.block.module}.hpp": i.block.cpp for i in _units(netlist) if i.block.text}
+    files = included(("ends.hpp", *(form(i).file for i in _units(netlist) if not i.block.text)))
+    return files | {f"{i.block.module}.hpp": i.block.cpp for i in _units(netlist) if i.block.text}
 
 
 def memory_files(instance: Instance) -> dict[str, str]:
@@ -84,42 +56,6 @@ def array(name: str, memory: Memory) -> str:
     rows = ("{" + ", ".join(f"{word >> LIMB * k & mask:#x}u" for k in range(limbs)) + "}" for word in memory.words)
     head = f"// {words} words of {memory.width} bits.\nstatic const lutra_limb {name}[{words}][{limbs}] = {{\n"
     return head + ",\n".join(rows) + "};\n"
-
-
-@cache
-def library() -> dict[str, Path]:
-    """The library's headers by name."""
-    paths = sorted([*LIBRARY.glob("ops/*/*.hpp"), *SHARED.glob("*.hpp")])
-    assert len({p.name for p in paths}) == len(paths), "two headers of one name"
-    return {p.name: p for p in paths}
-
-
-@cache
-def forms() -> dict[str, Form]:
-    """Every HLS function of the library, by the module whose form it is."""
-    table: dict[str, Form] = {}
-    for file, path in library().items():
-        for declared, name, arguments in FUNCTION.findall(COMMENT.sub(" ", path.read_text(encoding="utf-8"))):
-            assert name not in table, (name, file, table[name])
-            arrays = ARRAY.findall(arguments)
-            deduced = {size for _, *sizes in arrays for size in sizes}
-            found = [PARAMETER.match(" ".join(p.split())) for p in declared.split(",")]
-            assert all(found), (name, declared)
-            params = {p[1]: int(p[2]) if p[2] else None for p in found if p and "class" not in p[0]}
-            own = {k: v for k, v in params.items() if k not in deduced}
-            table[name] = Form(file, own, tuple(a for a, *_ in arrays))
-    return table
-
-
-def form(instance: Instance) -> Form:
-    """The HLS form of an instance's module; LutraError where it has none."""
-    block = instance.block
-    if block.text and block.cpp:
-        return Form(f"{block.module}.hpp", {COUNT: None}, ())
-    if block.text or block.module not in forms():
-        raise LutraError(f"{block.module.removeprefix('lutra_')} has no HLS form", f"unit {instance.name}",
-                         "use the RTL back-end")
-    return forms()[block.module]
 
 
 def declaration(netlist: Netlist) -> str:

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from lutra.hw.axi import places
-from lutra.hw.cpp import SHARED, SIMULATED, array, given_memory, library, separate, sources
+from lutra.hw.cpp import array, given_memory, separate, sources
+from lutra.hw.forms import SHARED, SIMULATED, library
 from lutra.hw.netlist import Memory, Netlist
 from lutra.hw.verilog import word_bytes
 from lutra.ir import Array

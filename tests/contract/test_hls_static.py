@@ -3,7 +3,8 @@
 from cases import Case, draw
 
 from lutra.check.hls import check
-from lutra.hw.cpp import forms, library, separate, sources
+from lutra.hw.cpp import separate, sources
+from lutra.hw.forms import forms, library
 from lutra.ops import units
 from lutra.plan.stages import folds_of
 

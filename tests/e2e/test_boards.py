@@ -17,7 +17,7 @@ from test_ends import FORMATS, Q, two_way
 import lutra
 from lutra import LutraError
 from lutra.cli import call
-from lutra.hw.cpp import SIMULATED
+from lutra.hw.forms import SIMULATED
 from lutra.hw.verilog import word_bytes
 from lutra.tools.find import ap_types, compiler, verilator, yosys
 from lutra.tools.run import run
