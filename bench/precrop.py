@@ -4,10 +4,13 @@
     python bench/precrop.py --steps 3900           # ten epochs for each cell
     python bench/precrop.py --seeds 3
     python bench/precrop.py --methods uniform synexp --shares 0.2
+    python bench/precrop.py --methods uniform torch-pruning      # pip install torch-pruning
 
 Each network is made anew by its seed and trained in floating point for --steps steps of 128 images (Adam at 3e-3, a
 cosine to zero, images mirrored and shifted), all of them on the same images in the same order; accuracy is of all
 10,000 test images. The bar: the mean over seeds of SynExp's and of SynFlow's widths is at least that of uniform widths.
+Torch-Pruning is asked to remove groups of channels of the untrained network, those of least magnitude in all layers;
+its widths, made anew, are trained as the others are. Whether the network that it leaves runs is said.
 The hardware: the same networks with 4 bits (8 elsewhere; weights as they are before training), compiled for --fps
 frames a second and for half of the device. Results and checkpoints are kept under --cache and taken up again.
 """
@@ -43,6 +46,7 @@ from resnet20_qdq import cifar
 
 BATCH, EVERY = 128, 50  # images, steps between checkpoints
 METHODS, SHARES = ("uniform", "synexp", "synflow"), (0.2, 0.1)
+PEER, ROUNDS = "torch-pruning", 400
 EXAMPLE = torch.zeros(1, 3, 32, 32)
 DEVICE, HALF = "xczu3eg", 0.5
 
@@ -66,9 +70,38 @@ def widths(folder: Path, method: str, share: float) -> precrop.WidthPlan:
     path = folder / f"{method}-{share:g}.json"
     if path.exists():
         return precrop.given(whole(0), EXAMPLE, precrop.read(path))
+    if method == PEER:
+        plan = peer(share)
+        written(path, plan.text())
+        return plan
     rules = precrop.Rules(1, 1) if method == "uniform" else None
     plan = precrop.crop(whole(0), EXAMPLE, share, method=method, rules=rules)
     written(path, plan.text())
+    return plan
+
+
+def peer(share: float) -> precrop.WidthPlan:
+    """The widths that Torch-Pruning's DepGraph leaves, in multiples of 4, once they are within the budget."""
+    import torch_pruning
+
+    net, most = whole(0), int(share * sum(p.numel() for p in whole(0).parameters()))
+    begin = time.perf_counter()
+    pruner = torch_pruning.pruner.BasePruner(
+        net, EXAMPLE, importance=torch_pruning.importance.GroupMagnitudeImportance(p=2), global_pruning=True,
+        pruning_ratio=1.0, iterative_steps=ROUNDS, ignored_layers=[net.linear], round_to=4, max_pruning_ratio=0.95)
+    for _ in range(ROUNDS):
+        pruner.step()
+        left = {path: m.out_channels for path, m in net.named_modules() if isinstance(m, nn.Conv2d)}
+        plan = precrop.given(whole(0), EXAMPLE, left)
+        if plan.parameters.after <= most:
+            break
+    try:
+        net.eval()(EXAMPLE)
+        runs = "runs"
+    except RuntimeError as e:
+        runs = f"does not run: {e}"
+    took = time.perf_counter() - begin
+    print(f"  Torch-Pruning {torch_pruning.__version__}: {took:.1f} s; its network {runs}", flush=True)
     return plan
 
 
@@ -146,7 +179,7 @@ def main() -> None:
     made.add_argument("--steps", type=int, default=200, help="of training for each cell")
     made.add_argument("--seeds", type=int, default=2)
     made.add_argument("--fps", type=float, default=500, help="frames a second that the hardware is compiled for")
-    made.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS)
+    made.add_argument("--methods", nargs="+", choices=(*METHODS, PEER), default=METHODS)
     made.add_argument("--shares", nargs="+", type=float, default=SHARES, help="of the parameters")
     made.add_argument("--part", choices=("accuracy", "hardware"), help="only one of the two tables")
     args = made.parse_args()
@@ -176,7 +209,7 @@ def compared(board: Board, found: dict[str, list[float]], steps: int) -> None:
         least = sum(base) / len(base) if base and not name.startswith("uniform") else None
         seeds = ", ".join(f"{v:.2f}" for v in values)
         board.bar(f"{name}: accuracy, {steps} steps ({seeds})", round(mean, 3), "%",
-                  least=None if least is None else round(least, 3))
+                  least=None if least is None or name.startswith(PEER) else round(least, 3))
 
 
 if __name__ == "__main__":
