@@ -8,6 +8,7 @@ from lutra.front import (
     activations,
     arithmetic,
     channels_last,
+    comparing,
     endings,
     finn,
     fold,
@@ -31,7 +32,7 @@ STANDARD = ("", "ai.onnx")
 _ONNX: Mapping[str, Handler] = {
     **arithmetic.HANDLERS, **activations.HANDLERS, **shaping.HANDLERS, **selecting.HANDLERS, **resizing.HANDLERS,
     **layers.HANDLERS, **transposed.HANDLERS, **pooling.HANDLERS, **endings.HANDLERS, **qdq.HANDLERS,
-    **integer.STANDARD,
+    **integer.STANDARD, **comparing.HANDLERS,
 }
 _QONNX: Mapping[str, Handler] = dict.fromkeys(quantisers.MAKERS, quantisers.quantised)
 _LAST: Mapping[str, Handler] = dict.fromkeys(channels_last.HANDLERS, channels_last.channels_last)

@@ -96,7 +96,7 @@ def test_the_gates_are_those_of_the_source(block):
     assert 0.2 < opened.mean() < 0.8
 
 
-def test_the_whole_network_with_its_encoder(cache, rng):
+def test_the_whole_network_with_its_encoder(cache, rng, tmp_path):
     """8 layers of 4, 8 and 16 channels: from pixels to logits nothing is left to the host."""
     torch.manual_seed(0)
     net = FracBNN(1, width=0.25)
@@ -113,3 +113,7 @@ def test_the_whole_network_with_its_encoder(cache, rng):
     kinds = [n.op.kind for n in acc.lowered.graph.nodes]
     assert kinds.count("gated") == 6 and kinds.count("matmul") == 2
     assert "reorder" not in kinds
+    written = lower(load(q.export(net, x[:1], tmp_path / "fracbnn.onnx")).graph, None, "ecp5")
+    assert [n.op.kind for n in written.graph.nodes].count("gated") == 6
+    values = written.graph.evaluate(written.input.integers(x[:4].numpy()))
+    assert np.array_equal(written.output.real(values[written.graph.outputs[0]]), expected[:4].numpy())

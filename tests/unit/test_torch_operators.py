@@ -109,6 +109,7 @@ FUNCTIONS = {
     "an axis expanded": lambda x: x[:, :, :1].expand(2, 6, 5, 8) * 2.0,
     "a thermometer": lambda x: ((x.unsqueeze(2) - torch.arange(-2.0, 2).double().view(4, 1, 1)).flatten(1, 2)),
     "comparisons that broadcast": lambda x: (x[:, None] > torch.arange(4.0).view(4, 1, 1, 1)).double().flatten(1, 2),
+    "below": lambda x: (x < 0.5).double() * 2 + (x >= 0.25).double() + (x <= -1.0).double(),
     "planes from a constant": lambda x: 1 - x[:, :1] * torch.arange(5.0).double().view(1, 5, 1, 1),
     "silu by hand": lambda x: x * torch.sigmoid(x),
     "option A": lambda x: F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, 3, 3)),
@@ -178,7 +179,8 @@ class Seen(dict):
 # PyTorch's releases differ in which of these they leave to others before a graph is exported; the last two are refused
 OTHER_NAMES = {f"aten::{n}" for n in (
     "alias", "chunk", "constant_pad_nd", "contiguous", "dropout", "flatten", "mT", "relu6", "reshape", "to",
-    "unflatten", "expand", "_native_batch_norm_legit", "greater", "greater_equal")}
+    "unflatten", "expand", "_native_batch_norm_legit", "greater", "greater_equal", "less",
+    "less_equal")}
 
 
 def test_every_translator_is_reached(monkeypatch):

@@ -156,6 +156,10 @@ def _topk(a: Aten) -> Any:
 TRANSLATORS: Mapping[str, Translator] = {
     "aten::add": _sum("Add"), "aten::sub": _sum("Sub"), "aten::rsub": _rsub, "aten::mul": _both("Mul"),
     "aten::div": _div, "aten::addcmul": _addcmul,
+    **dict.fromkeys(("aten::gt", "aten::greater"), _both("Greater")),
+    **dict.fromkeys(("aten::ge", "aten::greater_equal"), _both("GreaterOrEqual")),
+    **dict.fromkeys(("aten::lt", "aten::less"), _both("Less")),
+    **dict.fromkeys(("aten::le", "aten::less_equal"), _both("LessOrEqual")),
     "aten::maximum": _both("Max"), "aten::minimum": _both("Min"), "aten::neg": _plain("Neg"),
     "aten::relu": _plain("Relu"), "aten::hardtanh": _clip("min_val", "max_val"), "aten::clamp": _clip("min", "max"),
     "aten::clamp_min": _clip("min", ""), "aten::clamp_max": _clip("", "max"),

@@ -9,7 +9,6 @@ import numpy as np
 
 from lutra.errors import LutraError
 from lutra.front.module.call import Aten, constant
-from lutra.front.resizing import spread
 from lutra.front.values import Call, Const, Stream, quotient
 from lutra.ir import Array, Op
 from lutra.ops.source import BipolarQuant, Cast, Mul, MultiThreshold, Quant, QuantizeLinear, Sub, real
@@ -66,21 +65,6 @@ def _ternary(a: Aten) -> Stream:
     return _emit(a, Mul(real(scale.reshape(()))), counted)
 
 
-def _more(a: Aten) -> Stream:
-    """Whether x > other: 1 from the next number above it on, else 0."""
-    return _reached(a, np.nextafter(_param(a, "other"), np.inf))
-
-
-def _at_least(a: Aten) -> Stream:
-    """Whether x >= other: 1, else 0."""
-    return _reached(a, _param(a, "other"))
-
-
-def _reached(a: Aten, limit: Array) -> Stream:
-    on = spread(Call(a.name, a.loc, (a.stream,), {}, 0), limit.shape)
-    return _emit(a, MultiThreshold(real(limit[None]), 1.0, 0.0), on)
-
-
 def _quantized(a: Aten) -> Stream:
     """clip(rint(x / scale) + zero_point, quant_min, quant_max), the integers themselves."""
     return _emit(a, QuantizeLinear(real(_placed(a, a.args.get("scale", a.args.get("scales")))),
@@ -132,8 +116,6 @@ _PT2E = ("quantized_decomposed::quantize_per_tensor", "quantized_decomposed::qua
 _BACK = ("quantized_decomposed::dequantize_per_tensor", "quantized_decomposed::dequantize_per_channel")
 TRANSLATORS: dict[str, Callable[[Aten], Any]] = {
     "lutra::cast": _cast, "lutra::scaled": _scaled, "lutra::binary": _binary, "lutra::ternary": _ternary,
-    **dict.fromkeys(("aten::gt", "aten::greater"), _more),
-    **dict.fromkeys(("aten::ge", "aten::greater_equal"), _at_least),
     **dict.fromkeys(_PT2E, _quantized), **dict.fromkeys(_BACK, _dequantized),
 }
 PARTS: dict[str, Callable[[dict[str, Any]], Parts]] = {
