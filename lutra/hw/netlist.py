@@ -84,6 +84,7 @@ class Block:
     parameters BASE, ADDRESS (see `lutra_weights`); "": none.
     `text` is the module's source where it was made for this block and no file of the library defines it, `cpp` its HLS
     form's.
+    last: it has a port out_last, which says that the word is a ragged frame's last.
     A block with a `region` reads it through ports m_axi_* (see `lutra.hw.axi`).
     """
 
@@ -97,6 +98,7 @@ class Block:
     cpp: str = ""
     region: Region | None = None
     written: str = ""
+    last: bool = False
 
     @property
     def window(self) -> int:
@@ -136,10 +138,11 @@ class Instance:
 
 @dataclass(frozen=True)
 class End:
-    """A stream that leaves or enters the design, and its words a frame (for `last`)."""
+    """A stream that leaves or enters the design, and its words a frame (for `last`); where it is ragged, the most."""
 
     stream: str
     words: int
+    ragged: bool = False
 
 
 @dataclass(frozen=True)
@@ -178,6 +181,11 @@ class Netlist:
     def blank(self) -> tuple[str, ...]:
         """The instances whose memory wakes up with nothing, so that the design is stopped until it is written."""
         return tuple(i.name for i in self.instances if i.block.written and i.block.memories[i.block.written].blank)
+
+    @cached_property
+    def marked(self) -> frozenset[str]:
+        """The streams whose source says where frames end."""
+        return frozenset(s for i in self.instances if i.block.last for s in i.outputs)
 
     @property
     def address_bits(self) -> int:

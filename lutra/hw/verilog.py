@@ -112,7 +112,8 @@ def top_text(netlist: Netlist) -> str:
     """The top module: AXI4-Stream at its ends, an instance for each block, wires for each stream."""
     sent = [_first(netlist, p, e) for p, e in zip(ports("s_axis", len(netlist.inputs)), netlist.inputs, strict=True)]
     got = [_last(netlist, p, e) for p, e in zip(ports("m_axis", len(netlist.outputs)), netlist.outputs, strict=True)]
-    parts = [_header(netlist), _ports(netlist), _control(netlist), *map(_wires, netlist.streams), *sent]
+    wires = [_wires(netlist, s) for s in netlist.streams]
+    parts = [_header(netlist), _ports(netlist), _control(netlist), *wires, *sent]
     regions = places(netlist)
     reads = {p.instance: wired(p) for p in regions}
     parts += [*map(constants, regions), *(_instance(netlist, i, reads.get(i.name)) for i in netlist.instances)]
@@ -126,8 +127,9 @@ def ports(name: str, count: int) -> tuple[str, ...]:
 
 
 def _header(netlist: Netlist) -> str:
-    ends = [f"// {way}: {e.words} words of {netlist.width(e.stream)} bits a frame{note}" for way, some, note in (
-        ("in", netlist.inputs, ""), ("out", netlist.outputs, ", the last one marked by tlast")) for e in some]
+    ends = [f"// {way}: {'up to ' * e.ragged}{e.words} words of {netlist.width(e.stream)} bits a frame{note}"
+            for way, some, note in (("in", netlist.inputs, ""), ("out", netlist.outputs, ", the last one marked by tlast"))
+            for e in some]
     ends += [f"// {p.port}: reads {p.size} bytes for ever, of the memory image from {p.offset} on; {p.port}_base is "
              f"their address, constant, a multiple of 4096" for p in places(netlist)]
     lines = "\n".join(ends)
@@ -193,10 +195,12 @@ def _control(netlist: Netlist) -> str:
 """
 
 
-def _wires(stream: Stream) -> str:
+def _wires(netlist: Netlist, stream: Stream) -> str:
     name = stream.name
     way = f"{stream.source or 'input'} -> {stream.sink or 'output'}"
-    return f"  // {name}: {way}\n  wire [{stream.width - 1}:0] {name}_data;\n  wire {name}_valid, {name}_ready;\n"
+    last = f", {name}_last" if stream.name in netlist.marked else ""
+    return (f"  // {name}: {way}\n  wire [{stream.width - 1}:0] {name}_data;\n"
+            f"  wire {name}_valid, {name}_ready{last};\n")
 
 
 def _first(netlist: Netlist, port: str, end: End) -> str:
@@ -215,12 +219,14 @@ def _first(netlist: Netlist, port: str, end: End) -> str:
 def _last(netlist: Netlist, port: str, end: End) -> str:
     name, width = end.stream, netlist.width(end.stream)
     padding = 8 * word_bytes(width) - width
+    assert not end.ragged or name in netlist.marked, f"{name} is ragged, and nothing says where its frames end"
+    last = f"  assign {port}_tlast = {name}_last;\n" if end.ragged else _tlast(port, end.words, _reset(netlist))
     data = f"{{{padding}'b0, {name}_data}}" if padding else f"{name}_data"
     return f"""\
   assign {port}_tdata = {data};
   assign {port}_tvalid = {name}_valid;
   assign {name}_ready = {port}_tready;
-{_tlast(port, end.words, _reset(netlist))}"""
+{last}"""
 
 
 def _reset(netlist: Netlist) -> str:
@@ -264,6 +270,7 @@ def _instance(netlist: Netlist, instance: Instance, reads: str | None) -> str:
             continue
         lines += [f"    .{p}_data({s}_data), .{p}_valid({s}_valid), .{p}_ready({s}_ready)"
                   for p, s in zip(ports(way, len(streams)), streams, strict=True)]
+    lines += [f"    .out_last({s}_last)" for s in instance.outputs if s in netlist.marked]
     lines += [reads] if reads else []
     body = ",\n".join(lines)
     return f"""\

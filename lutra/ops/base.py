@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from lutra.errors import LutraError
 from lutra.hw.circuit import Circuit, Lane
@@ -25,16 +25,17 @@ FAMILIES = ("xc7", "xcup", "ecp5")  # what synthesis and cost models distinguish
 @dataclass(frozen=True, order=True)
 class Fold:
     """Parallelism of a unit: `pe` results (or channels) and `simd` inputs a cycle. `ram`: where constants live; `mul`:
-    what multiplies.
+    what multiplies; `simd_r`: states a cycle of a recurrent cell.
     """
 
     pe: int = 1
     simd: int = 1
     ram: str = "auto"  # "lut", "block", or "auto": by depth and width; STREAMED: outside the unit
     mul: str = "auto"  # "lut" (which "auto" means), "dsp", two products in each "dsp2", "shifts", or constants "adders"
+    simd_r: int = 0  # 0: as few as keep up with the inputs, and in all other units
 
     def __str__(self) -> str:
-        return f"pe={self.pe} simd={self.simd}"
+        return f"pe={self.pe} simd={self.simd}" + (f" simd_r={self.simd_r}" if self.simd_r else "")
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,13 @@ class Loop:
 
 
 class Hardware(Op):
-    """An operator with hardware: streams of words in, one stream out. A `Unit` reads one stream, a `Join` several."""
+    """An operator with hardware: streams of words in, one stream out. A `Unit` reads one stream, a `Join` several.
+
+    by_column: what it gives at a place of the first axis is made of what it reads there, by a schedule that knows nothing
+    of other places; then its streams may be ragged (see `lutra.ops.sequence`).
+    """
+
+    by_column: ClassVar[bool] = False
 
     @classmethod
     @abstractmethod

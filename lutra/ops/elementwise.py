@@ -18,6 +18,8 @@ from lutra.ops.events import one_a_cycle
 class Elementwise(Unit):
     """y[..., c] = f_c(x[..., c]). `fold.pe` channels a cycle, in and out."""
 
+    by_column = True
+
     @property
     @abstractmethod
     def rows(self) -> int:
@@ -56,6 +58,8 @@ class ElementwiseJoin(Join):
     Each stream has a register slice of its own before words of both go on together, so that no stream's ready hangs on
     the other's valid: up to two words are taken before their partners come.
     """
+
+    by_column = True
 
     @abstractmethod
     def latency(self, fold: Fold, xs: tuple[Tensor, ...]) -> int:

@@ -9,6 +9,8 @@ from lutra.ops.base import Fold, Unit, check_fold, divisors
 class Passing(Unit):
     """The same elements in and out, in words of `fold.pe` unless the operator says otherwise."""
 
+    by_column = True
+
     def infer(self, *args: Tensor) -> Tensor:
         """The argument's own type."""
         (x,) = args

@@ -9,6 +9,7 @@ from lutra.ir import Graph, Node
 from lutra.ops.base import Fold
 from lutra.plan.names import Sink
 from lutra.plan.pipeline import Feed, Pipeline, connect
+from lutra.plan.ragged import ragged
 
 TOP = "lutra_top"
 
@@ -44,8 +45,9 @@ def netlist(pipe: Pipeline, name: str) -> Netlist:
             given += feeder.outputs
         outputs = tuple(wires[Feed(k, p)] for p in range(pipe.stages[k].sinks))
         instances.append(Instance(unit, blocks[k], given, outputs))
-    first = tuple(End(wires[Feed(None, k)], words) for k, words in enumerate(pipe.in_words))
-    last = tuple(End(wires[f], pipe.at(f).words[1]) for f in pipe.outputs)
+    uneven = ragged(pipe)
+    first = tuple(End(wires[f], n, f in uneven) for k, n in enumerate(pipe.in_words) for f in (Feed(None, k),))
+    last = tuple(End(wires[f], pipe.at(f).words[1], f in uneven) for f in pipe.outputs)
     return Netlist(name, tuple(instances), tuple(streams), first, last)
 
 

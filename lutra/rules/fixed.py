@@ -12,7 +12,8 @@ import numpy as np
 
 from lutra.errors import LutraError
 from lutra.ir import Array, Node, Range
-from lutra.ops.requant.op import WIDEST_OUT, Requant
+from lutra.ops.requant.format import WIDEST_OUT
+from lutra.ops.requant.op import Requant
 from lutra.ops.rescale.op import Rescale
 from lutra.ops.source import Add, Cast, Elementwise, Mul, Neg, RSub, Sub
 from lutra.rules.rescale import short

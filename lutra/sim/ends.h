@@ -78,15 +78,14 @@ struct Source : End {
 
 struct Sink : End {
     Sink(const OutPort& port, Reader& job, const std::string& name) : End{name}, port(port), staller(0, 0) {
-        words = job.value<uint64_t>();
+        total = job.value<uint64_t>();
         uint64_t seed = job.value<uint64_t>();
         staller = Staller(job.value<double>(), seed);
-        output.resize(words * port.bytes);
         held.resize(port.bytes);
-        left.resize(words);
     }
 
-    bool done() const { return got == words; }
+    // All words, or where frames are ragged the last one of each.
+    bool done() const { return (port.ragged ? ends.size() : left.size()) == total; }
 
     // Before the edge: what the registers show must not move while the inputs do.
     void look() {
@@ -95,6 +94,11 @@ struct Sink : End {
         if (owed && !was_valid) fail("valid fell before the word was taken");
         if (owed && held != due) fail("data changed before the word was taken");
         if (owed && *port.last != due_last) fail("last changed before the word was taken");
+    }
+
+    std::string count() const {
+        std::string of = std::to_string(total) + (port.ragged ? " frames" : " words");
+        return std::to_string(port.ragged ? ends.size() : left.size()) + " of " + of;
     }
 
     void offer() { *port.ready = !staller.stalled(); }
@@ -108,17 +112,22 @@ struct Sink : End {
             due_last = *port.last;
         }
         if (!*port.valid || !*port.ready) return false;
-        if (got == words) fail("a word came after the last one");
-        if (*port.last != ((got + 1) % port.words == 0)) fail("last is wrong at output word " + std::to_string(got));
-        std::memcpy(&output[got * port.bytes], port.data, port.bytes);
-        left[got++] = cycle;
+        if (done()) fail("a word came after the last one");
+        uint64_t place = left.size() - (ends.empty() ? 0 : ends.back());  // in its frame
+        bool wrong = port.ragged ? !*port.last && place + 1 >= port.words : *port.last != (place + 1 == port.words);
+        if (wrong) fail("last is wrong at output word " + std::to_string(left.size()));
+        const uint8_t* word = static_cast<const uint8_t*>(port.data);
+        output.insert(output.end(), word, word + port.bytes);
+        left.push_back(cycle);
+        if (*port.last) ends.push_back(left.size());
         return true;
     }
 
     OutPort port;
     Staller staller;
-    uint64_t words = 0, got = 0;
+    uint64_t total = 0;  // words, or frames that are ragged
     std::vector<int64_t> left;
+    std::vector<uint64_t> ends;  // words at each frame's end
     std::vector<uint8_t> output, held, due;
     bool owed = false, was_valid = false, due_last = false;
 };

@@ -1,10 +1,12 @@
 // Drives one verilated model: words in, words out, random stalls, protocol checks, a stamp for every word.
 //
 // job:    u64 patience, record; for each design: for each input: u64 words, seed; double stall; u64 has_arrivals;
-//         [i64 arrivals[words]]; the words' bytes; for each output: u64 words, seed; double stall; where it reads
+//         [i64 arrivals[words]]; the words' bytes; for each output: u64 words, seed; double stall (where its frames are
+//         ragged, u64 frames in place of words); where it reads
 //         memory: u64 latency, outstanding; double bytes a cycle, stall; u64 seed; for each port: u64 address, bytes;
 //         its image; where it has an AXI4-Lite port: u64 writes, seed; double stall; u32 address, value for each write
-// result: for each design: for each input: i64 taken[words]; for each output: i64 left[words], the words' bytes; for
+// result: for each design: for each input: i64 taken[words]; for each output: where its frames are ragged, u64 words that
+//         there were at the end of each; i64 left[words], the words' bytes; for
 //         each memory port: u64 beats read until the last word left;
 //         then, where `record` asks for it, for each store: u64 the most words that it held or was taking in
 // Cycle 0 ends with the first rising edge after reset. Prints one line and returns 1 where a rule is broken.
@@ -89,7 +91,7 @@ std::string deadlock(const Model& model, const std::vector<Design>& designs, uin
     for (const Design& d : designs) {
         if (d.done()) continue;
         for (const Source& s : d.sources) text += "; " + s.name + " took " + share(s.sent, s.words);
-        for (const Sink& s : d.sinks) text += "; " + s.name + " gave " + share(s.got, s.words);
+        for (const Sink& s : d.sinks) text += "; " + s.name + " gave " + s.count();
         text += "; its streams:";
         for (const Probe& p : model.probes)
             if (p.design == static_cast<int>(d.index))
@@ -176,7 +178,10 @@ void write(const char* path, const std::vector<Design>& designs, const Record& r
     };
     for (const Design& d : designs) {
         for (const Source& s : d.sources) put(s.taken);
-        for (const Sink& s : d.sinks) put(s.left), put(s.output);
+        for (const Sink& s : d.sinks) {
+            if (s.port.ragged) put(s.ends);
+            put(s.left), put(s.output);
+        }
         for (const Bank& b : d.memory.banks) put(std::vector<uint64_t>{b.given});
     }
     put(record.most);

@@ -19,7 +19,8 @@ struct OutPort {
     uint8_t* ready;
     uint8_t* last;
     size_t bytes;
-    uint64_t words;  // a frame
+    uint64_t words;  // a frame; where it is ragged, the most
+    bool ragged;
 };
 
 // An AXI4 read port: what the master asks, what it hears.

@@ -17,10 +17,13 @@ from lutra.sim.wrapper import stores
 
 @dataclass(frozen=True)
 class Received:
-    """What an output gave: words (m, bytes), and in which cycle each of them `left` (m,)."""
+    """What an output gave: words (m, bytes), in which cycle each of them `left` (m,), and how many there had been at the
+    end of each frame (frames,).
+    """
 
     words: Array
     left: Array
+    ends: Array
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,8 @@ class RtlRun:
 
     def timing(self, frames: int) -> Timing:
         """Interval and latency of `frames` frames, from the time at which each one's last word left."""
-        done = np.max([end.left.reshape(frames, -1)[:, -1] for end in self.received], axis=0)
+        assert all(len(end.ends) == frames for end in self.received), frames
+        done = np.max([end.left[end.ends - 1] for end in self.received], axis=0)
         start = min(int(taken[0]) for taken in self.sent)
         return Timing(tuple(int(d) for d in np.diff(done)), int(done[0]) - start)
 
@@ -131,13 +135,15 @@ class Stimulus:
 
 
 def frames(netlist: Netlist, stimulus: Stimulus) -> int:
-    """How many frames a stimulus is."""
+    """How many frames a stimulus is, by the inputs whose frames are all of one size."""
     counts = set()
     for end, (words, arrivals) in zip(netlist.inputs, stimulus.inputs, strict=True):
         width = word_bytes(netlist.width(end.stream))
         assert words.dtype == np.uint8 and words.shape[1:] == (width,), (words.dtype, words.shape, width)
-        assert len(words) % end.words == 0 and (arrivals is None or len(arrivals) == len(words)), (len(words), end)
-        counts.add(len(words) // end.words)
+        assert arrivals is None or len(arrivals) == len(words), (len(words), end)
+        if not end.ragged:
+            assert len(words) % end.words == 0, (len(words), end)
+            counts.add(len(words) // end.words)
     assert len(counts) == 1, counts
     return counts.pop()
 
@@ -153,7 +159,7 @@ def job(netlist: Netlist, stimulus: Stimulus, count: int) -> bytes:
     for words, arrivals in stimulus.inputs:
         parts += [_head(len(words), next(seeds), stalls[0]), np.uint64(arrivals is not None).tobytes()]
         parts += [b"" if arrivals is None else arrivals.astype("<i8").tobytes(), words.tobytes()]
-    parts += [_head(count * end.words, next(seeds), stalls[1]) for end in netlist.outputs]
+    parts += [_head(count * (1 if end.ragged else end.words), next(seeds), stalls[1]) for end in netlist.outputs]
     if netlist.regions:
         parts += _memory(netlist, stimulus)
     if netlist.windows and netlist.controlled:
@@ -176,7 +182,9 @@ def _head(words: int, seed: int, stalls: float) -> bytes:
     return np.array([words, seed % 2**64], "<u8").tobytes() + np.float64(stalls).tobytes()
 
 
-def results(netlists: Sequence[Netlist], counts: Sequence[int], record: bool, data: bytes) -> tuple[RtlRun, ...]:
+def results(
+    netlists: Sequence[Netlist], stimuli: Sequence[Stimulus], counts: Sequence[int], record: bool, data: bytes,
+) -> tuple[RtlRun, ...]:
     """The result file's parts; its layout is described in harness.cpp."""
     at = 0
 
@@ -187,16 +195,18 @@ def results(netlists: Sequence[Netlist], counts: Sequence[int], record: bool, da
         return array
 
     def received(netlist: Netlist, end: End, frames: int) -> Received:
-        count, width = frames * end.words, word_bytes(netlist.width(end.stream))
+        width = word_bytes(netlist.width(end.stream))
+        ends = take("<u8", frames).astype(np.int64) if end.ragged else np.arange(1, frames + 1) * end.words
+        count = int(ends[-1]) if frames else 0
         left = take("<i8", count)
-        return Received(take("u1", count * width).reshape(count, width), left)
+        return Received(take("u1", count * width).reshape(count, width), left, ends)
 
     def fetched(netlist: Netlist) -> tuple[int, ...]:
         beats = take("<u8", len(netlist.regions))
         return tuple(int(b) * r.bits // 8 for b, (_, r) in zip(beats, netlist.regions, strict=True))
 
-    ends = [(tuple(take("<i8", f * e.words) for e in n.inputs), tuple(received(n, e, f) for e in n.outputs), fetched(n))
-            for n, f in zip(netlists, counts, strict=True)]
+    ends = [(tuple(take("<i8", len(words)) for words, _ in s.inputs), tuple(received(n, e, f) for e in n.outputs),
+             fetched(n)) for n, s, f in zip(netlists, stimuli, counts, strict=True)]
     fifos = [[i.outputs[0] for i in stores(n)] if record else [] for n in netlists]
     most = [dict(zip(names, map(int, take("<u8", len(names))), strict=True)) for names in fifos]
     assert at == len(data), (at, len(data))

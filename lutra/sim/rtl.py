@@ -76,7 +76,7 @@ class RtlModel:
             (place / "job").write_bytes(text)
             binary(place / "job", place / "result", *wave, cwd=memories(self.netlists, self.cache))
             result = (place / "result").read_bytes()
-        return results(self.netlists, counts, record, result)
+        return results(self.netlists, stimuli, counts, record, result)
 
     def _binary(self, traced: bool) -> Tool:
         return executable(self.netlists, self.cache, Style(traced, self.fast), self.changed)

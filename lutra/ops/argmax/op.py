@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 class ArgMax(Unit):
     """(..., C) -> (..., 1): numpy's argmax over the channels. `fold.simd` channels a cycle."""
 
+    by_column = True
+
     def infer(self, *args: Tensor) -> Tensor:
         """One index in 0 .. C - 1."""
         (x,) = args

@@ -27,6 +27,8 @@ class Concat(Join):
     More than two streams are a chain: a concatenation is associative.
     """
 
+    by_column = True
+
     def infer(self, *args: Tensor) -> Tensor:
         """Channels add up; the range covers both."""
         if len(args) != 2 or args[0].shape[:-1] != args[1].shape[:-1]:

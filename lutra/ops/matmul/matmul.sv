@@ -153,29 +153,10 @@ module lutra_matmul_core #(
     endgenerate
 
     logic [PE*OBITS-1:0] dots;
-    generate
-        if (FORM == 0) begin : g_planes
-            lutra_planes #(
-                .PE(PE), .SIMD(SIMD), .XBITS(XBITS), .XSIGNED(XSIGNED), .WBITS(WBITS), .WSIGNED(WSIGNED),
-                .BIPOLAR(BIPOLAR), .SCALE(SCALE), .OBITS(OBITS)
-            ) products (.clk, .en, .x, .w, .out_data(dots));
-        end else if (FORM == 1) begin : g_pairs
-            lutra_pairs #(
-                .PE(PE), .SIMD(SIMD), .XBITS(XBITS), .XSIGNED(XSIGNED), .WBITS(WBITS), .WSIGNED(WSIGNED),
-                .SCALE(SCALE), .OBITS(OBITS)
-            ) products (.clk, .en, .x, .w, .out_data(dots));
-        end else if (FORM == 4) begin : g_shifts
-            lutra_shifts #(
-                .PE(PE), .SIMD(SIMD), .XBITS(XBITS), .XSIGNED(XSIGNED), .WBITS(WBITS), .TERMS(TERMS), .REACH(REACH),
-                .SCALE(SCALE), .OBITS(OBITS)
-            ) products (.clk, .en, .x, .w, .out_data(dots));
-        end else begin : g_multiply
-            lutra_multiply #(
-                .PE(PE), .SIMD(SIMD), .XBITS(XBITS), .XSIGNED(XSIGNED), .WBITS(WBITS), .WSIGNED(WSIGNED),
-                .PACKED(FORM == 3 ? 1 : 0), .SCALE(SCALE), .OBITS(OBITS)
-            ) products (.clk, .en, .x, .w, .out_data(dots));
-        end
-    endgenerate
+    lutra_dots #(
+        .PE(PE), .SIMD(SIMD), .XBITS(XBITS), .XSIGNED(XSIGNED), .WBITS(WBITS), .WSIGNED(WSIGNED), .BIPOLAR(BIPOLAR),
+        .FORM(FORM), .TERMS(TERMS), .REACH(REACH), .SCALE(SCALE), .OBITS(OBITS)
+    ) products (.clk, .en, .x, .w, .out_data(dots));
 
     // A row each.
     logic [PE*OBITS-1:0] result;

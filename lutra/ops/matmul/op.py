@@ -26,6 +26,7 @@ from lutra.ops.cost import estimate
 from lutra.ops.fetch.op import Fetch
 from lutra.ops.matmul.adders import found as solver_found
 from lutra.ops.matmul.adders import multiply
+from lutra.ops.matmul.codes import left_out
 from lutra.ops.matmul.digits import Digits, codes, digits, subtracted
 from lutra.ops.matmul.features import features, unrolled_features
 from lutra.ops.matmul.forms import FORMS, MOST_TERMS, depth, form, multipliers
@@ -55,6 +56,8 @@ class MatMul(Unit):
     row makes up for what the codes leave out (zero for bipolar times bipolar, where y's code is the popcount, and
     wherever a code is the value).
     """
+
+    by_column = True
 
     weights: Constant
     span: Range | None = None
@@ -295,21 +298,13 @@ class MatMul(Unit):
         return lambda circuit, lanes: multiply(circuit, self.weights.array, lanes)
 
     def bias(self, x: Range, shifts: bool = False) -> Array:
-        """What each row's sum of codes lacks to be y's code (MH,), modulo its width. shifts: what `lutra_shifts`
-        subtracts it inverts, which is one too little each time.
-
-        A code c of x is worth base + step * c, so base * sum(w) is left out. A bipolar weight w with code k meets bit
-        b of x as XNOR(k, b) = w * b + [w = -1], so the sum over x's bits, whose weights add up to `ones`, is too
-        large by `ones` times step for each -1.
+        """What each row's sum of codes lacks to be y's code (MH,), modulo its width; see `left_out`. shifts: what
+        `lutra_shifts` subtracts it inverts, which is one too little each time.
         """
         y = self._reach(x)
-        w = self.weights.array.astype(np.int64)
-        missing = w.sum(axis=1) * (x.lo if x.step > 1 else 0)
-        if self.coding.bipolar:
-            ones = -1 if x.signed else (1 << x.bits) - 1  # the code of all ones
-            missing -= (w < 0).sum(axis=1) * ones * x.step
+        missing = left_out(self.weights.array, self.coding.bipolar, x)
         if shifts:
-            missing += subtracted(w) * x.step
+            missing = missing + subtracted(self.weights.array.astype(np.int64)) * x.step
         gap: Array = missing - y.lo if y.step > 1 else missing
         return (gap // y.step) & ((1 << y.bits) - 1)
 

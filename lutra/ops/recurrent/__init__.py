@@ -1,0 +1,1 @@
+"""Recurrent cells: the operators and their engine."""

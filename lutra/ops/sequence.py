@@ -1,0 +1,63 @@
+"""What the operators on sequences share: a stream of columns, and one of the lengths of the sequences.
+
+A sequence is a tensor (T, ...) for the longest T that the hardware takes. Its stream is ragged: the columns before its
+length, and nothing else. In `evaluate` the columns at and after the length are there, and cleared.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lutra.errors import LutraError
+from lutra.ir import Array, Range, Tensor
+from lutra.ops.base import Join
+from lutra.ops.events import Events, one_a_cycle
+
+
+class Sequential(Join):
+    """A join of sequences (T, ...) and their lengths (1,), each in 1 .. T, which are its last stream. Its hardware says
+    with every word whether it is a sequence's last.
+    """
+
+    by_column = True
+
+    def columns(self, x: Array, lengths: Array) -> Array:
+        """How many columns of what it gives there are (N, 1), for these sequences."""
+        return lengths
+
+    def check_sequence(self, args: tuple[Tensor, ...], rank: int = 0) -> Tensor:
+        """The sequences' tensor; LutraError where the lengths do not fit it, or its axes are not `rank`."""
+        if len(args) != 2:
+            raise LutraError(f"{self.kind} of {len(args)} streams", hint="a sequence and its length")
+        x, lengths = args
+        if rank and len(x.shape) != rank:
+            raise LutraError(f"{self.kind} of the shape {x.shape}", hint=f"{rank} axes, time first")
+        if lengths.shape != (1,) or lengths.range.step > 1 or lengths.range.lo < 1:
+            raise LutraError(f"lengths of shape {lengths.shape} in {lengths.range}", hint="one integer from 1 on")
+        if lengths.range.hi > x.shape[0]:
+            raise LutraError(f"sequences of up to {lengths.range.hi} columns where there is room for {x.shape[0]}",
+                             hint="a length is in 1 .. T")
+        return x
+
+
+def cleared(y: Array, lengths: Array, of: Range) -> Array:
+    """Sequences (N, T, ...) with the columns at and after their lengths (N, 1) cleared: 0, or where the range lacks it
+    the least value.
+    """
+    inside = np.arange(y.shape[1]) < lengths.astype(np.int64)
+    blank = 0 if of.holds(np.zeros(1, np.int64)) else of.lo
+    kept: Array = np.where(inside.reshape(*inside.shape, *(1,) * (y.ndim - 2)), y, blank)
+    return kept
+
+
+
+def behind_slice(loop: Events, arrivals: tuple[Array, ...], release: Array | None) -> tuple[tuple[Array, ...], Array]:
+    """See `Unit.times`: a flat loop whose last stream, of a word a frame that is needed from the first slot to the last,
+    passes a register slice before it, which takes up to two words.
+    """
+    came = one_a_cycle(arrivals[-1])
+    (*taken, _), there = loop.times((*arrivals[:-1], came + 1), release)
+    written = there.reshape(len(came), -1)[:, -1] - loop.latency
+    over = written + (loop.slots - 1 - int(loop.at[loop.writes][-1]))  # each frame's last slot
+    room = np.concatenate([np.zeros(min(2, len(over)), over.dtype), over[:-2] + 1])
+    return (*taken, one_a_cycle(np.maximum(came, room))), there
