@@ -128,8 +128,8 @@ def ports(name: str, count: int) -> tuple[str, ...]:
 
 def _header(netlist: Netlist) -> str:
     ends = [f"// {way}: {'up to ' * e.ragged}{e.words} words of {netlist.width(e.stream)} bits a frame{note}"
-            for way, some, note in (("in", netlist.inputs, ""), ("out", netlist.outputs, ", the last one marked by tlast"))
-            for e in some]
+            for way, some, note in (("in", netlist.inputs, ""),
+                                    ("out", netlist.outputs, ", the last one marked by tlast")) for e in some]
     ends += [f"// {p.port}: reads {p.size} bytes for ever, of the memory image from {p.offset} on; {p.port}_base is "
              f"their address, constant, a multiple of 4096" for p in places(netlist)]
     lines = "\n".join(ends)

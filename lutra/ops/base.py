@@ -71,8 +71,8 @@ class Loop:
 class Hardware(Op):
     """An operator with hardware: streams of words in, one stream out. A `Unit` reads one stream, a `Join` several.
 
-    by_column: what it gives at a place of the first axis is made of what it reads there, by a schedule that knows nothing
-    of other places; then its streams may be ragged (see `lutra.ops.sequence`).
+    by_column: what it gives at a place of the first axis is made of what it reads there, by a schedule that knows
+    nothing of other places; then its streams may be ragged (see `lutra.ops.sequence`).
     """
 
     by_column: ClassVar[bool] = False

@@ -34,6 +34,15 @@ def inputs(draw: st.DrawFn, channels: tuple[int, ...], bits: int = 8) -> Node:
     return Node(Input("x", Tensor((*before, draw(st.sampled_from(channels))), draw(ranges(bits)))))
 
 
+@st.composite
+def sequences(draw: st.DrawFn, channels: tuple[int, ...], between: tuple[int, ...] = (), most: int = 6, bits: int = 8,
+              ) -> tuple[Node, Node]:
+    """A sequence of up to `most` columns (T, *between, channels), and its length."""
+    columns = draw(st.sampled_from([n for n in (1, 2, 3, 5, 6, 17) if n <= most]))
+    x = Node(Input("x", Tensor((columns, *between, draw(st.sampled_from(channels))), draw(ranges(bits)))))
+    return x, Node(Input("lengths", Tensor((1,), Range(1, columns))))
+
+
 def integers(draw: st.DrawFn, lo: int, hi: int, shape: tuple[int, ...]) -> Array:
     """An array of integers in [lo, hi]: both ends occur in most."""
     rng = np.random.default_rng(draw(st.integers(0, 2**31)))

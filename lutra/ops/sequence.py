@@ -25,6 +25,12 @@ class Sequential(Join):
         """How many columns of what it gives there are (N, 1), for these sequences."""
         return lengths
 
+    def check_blank(self, blank: int, of: Range) -> None:
+        """LutraError unless columns in a range can be cleared to this value."""
+        if not of.holds(np.array([blank])):
+            raise LutraError(f"columns behind a sequence's end of {blank} where all are in {of}",
+                             hint=f"give a blank of the range, such as {of.lo}")
+
     def check_sequence(self, args: tuple[Tensor, ...], rank: int = 0) -> Tensor:
         """The sequences' tensor; LutraError where the lengths do not fit it, or its axes are not `rank`."""
         if len(args) != 2:
@@ -40,20 +46,17 @@ class Sequential(Join):
         return x
 
 
-def cleared(y: Array, lengths: Array, of: Range) -> Array:
-    """Sequences (N, T, ...) with the columns at and after their lengths (N, 1) cleared: 0, or where the range lacks it
-    the least value.
-    """
+def cleared(y: Array, lengths: Array, blank: int = 0) -> Array:
+    """Sequences (N, T, ...) with the columns at and after their lengths (N, 1) cleared."""
     inside = np.arange(y.shape[1]) < lengths.astype(np.int64)
-    blank = 0 if of.holds(np.zeros(1, np.int64)) else of.lo
     kept: Array = np.where(inside.reshape(*inside.shape, *(1,) * (y.ndim - 2)), y, blank)
     return kept
 
 
 
 def behind_slice(loop: Events, arrivals: tuple[Array, ...], release: Array | None) -> tuple[tuple[Array, ...], Array]:
-    """See `Unit.times`: a flat loop whose last stream, of a word a frame that is needed from the first slot to the last,
-    passes a register slice before it, which takes up to two words.
+    """See `Unit.times`: a flat loop whose last stream, of a word a frame that is needed from the first slot to the
+    last, passes a register slice before it, which takes up to two words.
     """
     came = one_a_cycle(arrivals[-1])
     (*taken, _), there = loop.times((*arrivals[:-1], came + 1), release)

@@ -17,8 +17,8 @@ from lutra.sim.wrapper import stores
 
 @dataclass(frozen=True)
 class Received:
-    """What an output gave: words (m, bytes), in which cycle each of them `left` (m,), and how many there had been at the
-    end of each frame (frames,).
+    """What an output gave: words (m, bytes), in which cycle each of them `left` (m,), and how many there had been at
+    the end of each frame (frames,).
     """
 
     words: Array

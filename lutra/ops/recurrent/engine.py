@@ -119,7 +119,7 @@ class Recurrent(Sequential):
         for t in range(int(lengths.max(initial=0))):
             h, state = step(x[:, t], h, state)
             out[:, t] = h
-        return cleared(out, lengths, self.hidden.range)
+        return cleared(out, lengths)
 
     def folds(self, xs: tuple[Tensor, ...]) -> tuple[Fold, ...]:
         """Every divisor of H with every divisor of I, and as few lanes for h as keep up with those for the column."""
@@ -166,7 +166,7 @@ class Recurrent(Sequential):
         Word k of h is taken in slot k of the SR last ones of a step's first sum, not before the neurons in it have left
         the drain behind them.
         """
-        (columns, states), (nf, sf) = self.products(fold, x), self.step(fold, x)
+        (_, states), (nf, sf) = self.products(fold, x), self.step(fold, x)
         k = np.arange(states.words)
         given = -(-(k + 1) * states.simd // fold.pe) * sf - 1  # the slot in which the last neuron of each is summed up
         wanted = sf - states.words + k + self.sizes[0] * nf * sf
@@ -215,7 +215,7 @@ class Recurrent(Sequential):
     def block(self, fold: Fold, xs: tuple[Tensor, ...]) -> Block:
         """The module, with what all cells have."""
         (x, lengths), (simd, _), pe = xs, *self.lanes(fold, xs)
-        halves, (contexts, gates, rows, _) = self.products(fold, x.range), self.sizes
+        halves, (contexts, _, rows, _) = self.products(fold, x.range), self.sizes
         nf, bits = rows // pe, self.sum_bits(x.range)
         together = lcm(pe, halves[1].simd)
         bias = self.biases(halves) & ((1 << bits) - 1)
@@ -230,5 +230,5 @@ class Recurrent(Sequential):
         memories |= {"WX": halves[0].memory(), "WH": halves[1].memory(),
                      "BIAS": Memory(pack(words, bits), bits * words.shape[1])}
         params |= halves[0].params("X") | halves[1].params("H") | own
-        return Block(self.MODULE, params, memories, (simd * x.range.bits, lengths.range.bits), (pe * self.hidden.width,),
-                     last=True)
+        taken = simd * x.range.bits, lengths.range.bits
+        return Block(self.MODULE, params, memories, taken, (pe * self.hidden.width,), last=True)

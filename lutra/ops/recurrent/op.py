@@ -136,7 +136,7 @@ class Lstm(Recurrent):
         return signed_bits(self.sums(x).a)
 
     def biases(self, products: tuple[Products, Products]) -> Array:
-        """b and what codes lack."""
+        """The bias, and what codes lack."""
         biases: Array = self.bias.array.astype(np.int64) + products[0].missing() + products[1].missing()
         return biases
 
@@ -154,9 +154,10 @@ class Lstm(Recurrent):
         memories = table_memories(tables)
         if self.peepholes is not None:
             bits = signed_bits(spanned(self.peepholes))
-            words = self.peepholes.array.reshape(contexts, 3, -1, fold.pe).transpose(0, 2, 3, 1).reshape(-1, 3 * fold.pe)
+            words = self.peepholes.array.reshape(contexts, 3, -1, fold.pe).transpose(0, 2, 3, 1)
+            codes = words.reshape(-1, 3 * fold.pe) & ((1 << bits) - 1)
             params |= {"PEEPHOLES": 1, "PBITS": bits, "PEEP_SHIFT": sc}
-            memories["PEEP"] = Memory(pack(words & ((1 << bits) - 1), bits), bits * words.shape[1])
+            memories["PEEP"] = Memory(pack(codes, bits), bits * codes.shape[1])
         return params, memories
 
     @classmethod
@@ -241,6 +242,43 @@ class Gru(Recurrent):
             return new, state
 
         return step
+
+    def drain(self) -> int:
+        """Sums, casts, gates and u, their product, n's cast, n, two products, the cast of their sum, h."""
+        return 9
+
+    def sum_bits(self, x: Range) -> int:
+        """Of a, and of u shifted as what r and z get of h is."""
+        s = self.sums(x)
+        return max(signed_bits(s.a), signed_bits(left(s.u, self.shifts[1])))
+
+    def biases(self, products: tuple[Products, Products]) -> Array:
+        """Of r and z; of n's column; of n's h. What codes lack is theirs whose products they are."""
+        column, states = (p.missing() for p in products)
+        own, of_state = self.bias.array.astype(np.int64), self.hidden_bias.array.astype(np.int64)
+        split = (of_state << self.shifts[1]) + states[:, 2]
+        return np.concatenate([own[:, :2] + column[:, :2] + states[:, :2], own[:, 2:] + column[:, 2:],
+                               split[:, None]], axis=1)
+
+    def own(self, fold: Fold, x: Range) -> tuple[dict[str, Param], dict[str, Memory]]:
+        """Casts, tables, the last h."""
+        s, (contexts, _, rows, _), (_, sh, su, zn, zh) = self.sums(x), self.sizes, self.shifts
+        tables = {"SIGMOID": (self.sigmoid, self.index[0]), "TANH": (self.tanh, self.index[1])}
+        shifted = self.gate_h._replace(shift=self.gate_h.shift + sh)
+        casts = {"G": (self.gate, s.a), "U": (shifted, left(s.u, sh)), "S": (self.index[0], self.gate.range),
+                 "T": (self.index[1], self.gate.range), "H": (self.hidden, s.h)}
+        params: dict[str, Param] = {
+            "RU_SHIFT": su, "ZN_SHIFT": zn, "ZH_SHIFT": zh, "ONE": self.one, "RBITS": signed_bits(s.rest),
+            "VBITS": signed_bits(s.h),
+            "PAST_BLOCK": int(in_block(AUTO, contexts * rows // fold.pe, fold.pe * self.hidden.width))}
+        return params | cast_params(casts) | table_params(tables), table_memories(tables)
+
+    @classmethod
+    def samples(cls) -> SearchStrategy[Node]:
+        """One context and more, values that leave their types."""
+        from lutra.ops.recurrent.samples import grus
+
+        return grus()
 
 
 @dataclass(frozen=True)

@@ -71,8 +71,8 @@ class Products:
         return in_block(self.fold, self.places, self.width)
 
     def memory(self) -> Memory:
-        """The weights. Word (context, nf, s): lane (p * gates + g) * SIMD + q is that of neuron nf * PE + p's gate g and
-        column s * SIMD + q.
+        """The weights. Word (context, nf, s): lane (p * gates + g) * SIMD + q is that of neuron nf * PE + p's gate g
+        and column s * SIMD + q.
         """
         contexts, gates, rows, columns = self.weights.shape
         pe, simd = self.fold.pe, self.simd

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from lutra.ir import Constant, Input, Node, Range, Tensor
+from lutra.ir import Constant, Node, Range
 from lutra.ops.recurrent.op import Gru, Lstm
 from lutra.ops.recurrent.values import spanned
 from lutra.ops.requant.format import Format
 from lutra.ops.requant.modes import OVERFLOWS, ROUNDINGS
-from lutra.ops.samples import integers, ranges
+from lutra.ops.samples import integers, sequences
 
 SIZES = (1, 2, 3, 4, 6)
-COLUMNS = (1, 2, 3, 5)
 
 
 @st.composite
@@ -41,14 +40,6 @@ def weights(draw: st.DrawFn, shape: tuple[int, ...]) -> Constant:
     return Constant(integers(draw, -(1 << (bits - 1)), (1 << (bits - 1)) - 1, shape))
 
 
-@st.composite
-def sequences(draw: st.DrawFn, contexts: int) -> tuple[Node, Node]:
-    """Columns for so many contexts, and lengths."""
-    columns, of = draw(st.sampled_from(COLUMNS)), draw(ranges(6))
-    x = Node(Input("x", Tensor((columns, contexts, draw(st.sampled_from(SIZES))), of)))
-    return x, Node(Input("lengths", Tensor((1,), Range(1, columns))))
-
-
 def _shifts(draw: st.DrawFn) -> tuple[int, int, int, int, int]:
     a, b, c, d, e = (draw(st.integers(0, 2)) for _ in range(5))
     return a, b, c, d, e
@@ -58,7 +49,7 @@ def _shifts(draw: st.DrawFn) -> tuple[int, int, int, int, int]:
 def lstms(draw: st.DrawFn) -> Node:
     """With peepholes and without, of one context and more."""
     contexts, rows = draw(st.sampled_from((1, 2, 2, 3))), draw(st.sampled_from(SIZES))
-    x, lengths = draw(sequences(contexts))
+    x, lengths = draw(sequences(SIZES, (contexts,), bits=6))
     gate = draw(formats(Range(-512, 511), 10))
     index = draw(formats(gate.range, 6)), draw(formats(gate.range, 6))
     cell = draw(formats(Range(-512, 511), 9))
@@ -68,8 +59,8 @@ def lstms(draw: st.DrawFn) -> Node:
     hidden = draw(formats(Range(-most - 1, most), draw(st.sampled_from((1, 2, 4, 8)))))
     peepholes = Constant(integers(draw, -4, 3, (contexts, 3, rows))) if draw(st.booleans()) else None
     op = Lstm(weights(draw, (contexts, 4, rows, x.out.shape[2])), weights(draw, (contexts, 4, rows, rows)),
-              Constant(integers(draw, -64, 63, (contexts, 4, rows))), peepholes, _shifts(draw), gate, index, sigmoid, tanh,
-              cell, index_c, cell_tanh, hidden)
+              Constant(integers(draw, -64, 63, (contexts, 4, rows))), peepholes, _shifts(draw), gate, index, sigmoid,
+              tanh, cell, index_c, cell_tanh, hidden)
     return Node(op, (x, lengths))
 
 
@@ -77,12 +68,12 @@ def lstms(draw: st.DrawFn) -> Node:
 def grus(draw: st.DrawFn) -> Node:
     """Of one context and more."""
     contexts, rows = draw(st.sampled_from((1, 2, 2, 3))), draw(st.sampled_from(SIZES))
-    x, lengths = draw(sequences(contexts))
+    x, lengths = draw(sequences(SIZES, (contexts,), bits=6))
     gate, gate_h = draw(formats(Range(-512, 511), 10)), draw(formats(Range(-128, 127), 8))
     index = draw(formats(gate.range, 6)), draw(formats(gate.range, 6))
     hidden = draw(formats(Range(-512, 511), draw(st.sampled_from((1, 2, 4, 8)))))
     op = Gru(weights(draw, (contexts, 3, rows, x.out.shape[2])), weights(draw, (contexts, 3, rows, rows)),
-             Constant(integers(draw, -64, 63, (contexts, 3, rows))), Constant(integers(draw, -16, 15, (contexts, rows))),
-             _shifts(draw), draw(st.integers(-1, 16)), gate, gate_h, index, draw(tables(index[0])), draw(tables(index[1])),
-             hidden)
+             Constant(integers(draw, -64, 63, (contexts, 3, rows))),
+             Constant(integers(draw, -16, 15, (contexts, rows))), _shifts(draw), draw(st.integers(-1, 16)), gate,
+             gate_h, index, draw(tables(index[0])), draw(tables(index[1])), hidden)
     return Node(op, (x, lengths))

@@ -42,7 +42,7 @@ class Format(NamedTuple):
             raise LutraError(f"rounding {self.rounding!r}, overflow {self.overflow!r}",
                              hint=f"{', '.join(ROUNDINGS)}; {', '.join(OVERFLOWS)}")
         if self.overflow == "WRAP_SM" and not self.signed:
-            raise LutraError(f"WRAP_SM of an unsigned type", hint="the mode is defined for signed types")
+            raise LutraError("WRAP_SM of an unsigned type", hint="the mode is defined for signed types")
         if not 1 <= self.width <= WIDEST_OUT:
             raise LutraError(f"a type of {self.width} bits", hint=f"1 to {WIDEST_OUT} bits")
         if x.bits - min(self.shift, 0) > WIDEST or self.shift >= WIDEST:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lutra.errors import LutraError
 from lutra.hw.netlist import Block, Param
-from lutra.ir import Array, Node, Range, Tensor
+from lutra.ir import Array, Node, Tensor
 from lutra.ops.base import Cost, Fold
 from lutra.ops.cost import estimate
 from lutra.ops.elementwise import Elementwise

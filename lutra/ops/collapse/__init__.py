@@ -1,0 +1,1 @@
+"""Collapse: labels without repeats and blanks."""

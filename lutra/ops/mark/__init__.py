@@ -1,0 +1,1 @@
+"""Mark: where sequences end."""

@@ -1,0 +1,1 @@
+"""Turn and Unturn: sequences in both directions, and back."""
