@@ -11,6 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,24 +20,29 @@ from lutra.ir import Array, Constant, Range, Tensor
 from lutra.ops.add.op import Add
 from lutra.ops.argmax.op import ArgMax
 from lutra.ops.base import Cost, Fold, Hardware, Unit, divisors
+from lutra.ops.collapse.op import Collapse
 from lutra.ops.concat.op import Concat
 from lutra.ops.depthwise.op import Depthwise
 from lutra.ops.fetch.op import Fetch
 from lutra.ops.fifo.op import Fifo
 from lutra.ops.fork.op import Fork
 from lutra.ops.gated.op import MASKED, PLAIN, Gated
+from lutra.ops.mark.op import Mark
 from lutra.ops.matmul.digits import signed_digits
 from lutra.ops.matmul.op import MatMul
 from lutra.ops.maxreduce.op import MaxReduce
 from lutra.ops.mul.op import Mul
 from lutra.ops.pad.op import Pad
+from lutra.ops.recurrent.op import Gru, Lstm
 from lutra.ops.reorder.op import Reorder
+from lutra.ops.requant.format import Format
 from lutra.ops.requant.modes import OVERFLOWS, ROUNDINGS
 from lutra.ops.requant.op import Requant
 from lutra.ops.rescale.op import Rescale
 from lutra.ops.slice.op import Slice
 from lutra.ops.table.op import Table
 from lutra.ops.threshold.op import Threshold
+from lutra.ops.turn.op import Turn, Unturn
 from lutra.ops.upsample.op import Upsample
 from lutra.ops.width.op import Width
 from lutra.ops.window.op import Window
@@ -428,6 +434,89 @@ def fifo(rng: np.random.Generator) -> tuple[Unit, Tensor, Fold]:
     return Fifo(depth), Tensor((4, 64), x), Fold(lanes, lanes)
 
 
+def lengths(columns: int) -> Tensor:
+    return Tensor((1,), Range(1, columns))
+
+
+def curve(bits: int, low: float, high: float, scale: float) -> Constant:
+    """A table that rises as an activation does, over an index of so many bits, two's complement."""
+    x = np.arange(-(1 << (bits - 1)), 1 << (bits - 1)) / (1 << max(bits - 3, 0))
+    return Constant(np.rint((low + (high - low) / (1 + np.exp(-x))) * scale).astype(np.int64))
+
+
+def recurrent(rng: np.random.Generator) -> tuple[dict[str, Any], Tensor, Fold]:
+    """What both cells have: shapes, weights, activations and tables of the literature's widths, small."""
+    rows, columns = pick(rng, (8, 16, 24, 32)), pick(rng, (8, 16, 25, 32))
+    bits, wide = pick(rng, (1, 2, 4, 8)), pick(rng, (10, 12, 16))
+    index = Format(wide - 6, pick(rng, (5, 6, 8)), True, "TRN", "SAT")
+    parts = {"gate": Format(2, wide, True, "TRN", ("WRAP", "SAT")[rng.integers(2)]), "index": (index, index),
+             "sigmoid": curve(index.width, 0, 1, 64), "tanh": curve(index.width, -1, 1, 64),
+             "hidden": Format(7, bits, True, "RND_CONV", "SAT"), "sizes": (2, rows, columns)}
+    found = [(p, q, next(d for d in divisors(rows) if rows // d <= columns // q))
+             for p in divisors(rows) for q in divisors(columns)]
+    few = [f for f in found if f[0] <= 4 and f[0] * (f[1] + f[2]) * bits <= LANE_BITS // 4]
+    pe, simd, simd_r = few[rng.integers(len(few))]
+    top = 1 << (bits - 1)
+    x = Range(-1, 1, 2) if bits == 1 else Range(-top, top - 1)
+    return parts, Tensor((64, 2, columns), x), Fold(pe, simd, ("auto", "block")[rng.integers(2)], simd_r=simd_r)
+
+
+def gated_rows(rng: np.random.Generator, sizes: tuple[int, int, int], gates: int) -> dict[str, Constant]:
+    contexts, rows, columns = sizes
+    first = weights(rng, (contexts * gates * rows, columns)).reshape(contexts, gates, rows, columns)
+    return {"weights": Constant(first),
+            "recurrent": Constant(weights(rng, (contexts * gates * rows, rows)).reshape(contexts, gates, rows, rows)),
+            "bias": Constant(rng.integers(-128, 128, (contexts, gates, rows)))}
+
+
+def lstm(rng: np.random.Generator) -> Drawn:
+    """Two directions on one engine, with peepholes or without."""
+    parts, x, fold = recurrent(rng)
+    contexts, rows, _ = sizes = parts.pop("sizes")
+    bits = pick(rng, (8, 12, 16))
+    index_c = Format(max(bits - 6, 0), 6, True, "TRN", "SAT")
+    peepholes = Constant(rng.integers(-8, 8, (contexts, 3, rows))) if rng.random() < 0.4 else None
+    unit = Lstm(**gated_rows(rng, sizes, 4), peepholes=peepholes, shifts=(0, 0, 0, 0, 0), **parts, index_c=index_c,
+                cell=Format(4, bits, True, "RND_CONV", "SAT"), cell_tanh=curve(6, -1, 1, 64))
+    return unit, (x, lengths(64)), fold
+
+
+def gru(rng: np.random.Generator) -> Drawn:
+    """Two directions on one engine."""
+    parts, x, fold = recurrent(rng)
+    contexts, rows, _ = sizes = parts.pop("sizes")
+    unit = Gru(**gated_rows(rng, sizes, 3), hidden_bias=Constant(rng.integers(-64, 64, (contexts, rows))), one=64,
+               shifts=(0, 0, 0, 0, 0), gate_h=Format(1, pick(rng, (6, 8, 12)), True, "TRN", "SAT"), **parts)
+    return unit, (x, lengths(64)), fold
+
+
+def sequence(rng: np.random.Generator, *between: int) -> tuple[tuple[Tensor, Tensor], Fold]:
+    """Columns of any number of channels, and lanes."""
+    channels, lanes = by_channel(rng, 16)
+    columns = pick(rng, (16, 32, 64, 100, 200))
+    return (Tensor((columns, *between, channels), integers(rng)), lengths(columns)), Fold(lanes, lanes)
+
+
+def turn(rng: np.random.Generator) -> Drawn:
+    xs, fold = sequence(rng)
+    return Turn(xs[0].range.lo), xs, fold
+
+
+def unturn(rng: np.random.Generator) -> Drawn:
+    xs, fold = sequence(rng, 2)
+    return Unturn(xs[0].range.lo), xs, fold
+
+
+def mark(rng: np.random.Generator) -> Drawn:
+    xs, fold = sequence(rng)
+    return Mark(xs[0].range.lo), xs, fold
+
+
+def collapse(rng: np.random.Generator) -> Drawn:
+    columns = pick(rng, (16, 64, 100, 520, 1000))
+    return Collapse(0), (Tensor((columns, 1), Range(0, pick(rng, (9, 26, 82, 110, 500)))), lengths(columns)), Fold()
+
+
 DRAWS: dict[str, Draw] = {
     "matmul": matmul, "matmul_pairs": matmul_pairs, "matmul_dsp": matmul_dsp, "matmul_shifts": matmul_shifts,
     "matmul_adders": matmul_adders, "gated": gated, "gated_masked": gated_masked,
@@ -436,5 +525,6 @@ DRAWS: dict[str, Draw] = {
     "argmax": argmax, "width": width, "fifo": fifo, "fork": fork, "upsample": upsample, "slice": slice_,
     "reorder": reorder,
     "add": add, "mul": mul, "concat": concat, "depthwise": depthwise, "fetch": fetch,
+    "lstm": lstm, "gru": gru, "turn": turn, "unturn": unturn, "mark": mark, "collapse": collapse,
 }
 UNFITTED: dict[str, Draw] = {"rescale_wide": rescale_wide}  # on which the fit of another is tested

@@ -16,7 +16,7 @@ MULT18 = 18  # bits of an operand of an ECP5's multiplier (FPGA-TN-02205); a wid
 def features(
     fold: Fold, form: str, nf: int, sf: int, lanes: Lanes, y: Range, biased: bool, family: str
 ) -> dict[str, float]:
-    """Terms of the cost, each proportional to what it costs: those of the form (`_multipliers`), and those around it.
+    """Terms of the cost, each proportional to what it costs: those of the form (`of_products`), and those around it.
 
     acc: accumulator bits; start: those that begin with a bias; weights, bias: LUTs of constant memories; bias_deep:
     those of many words, which synthesis shares badly; ram*: the replay buffer; slice: bits of the output slice;
@@ -29,7 +29,7 @@ def features(
     kept = fold.simd * lanes.x.bits
     bias = lut_bits(nf, sums, family) if biased else 0
     replay = buffer(sf, kept, family) if nf > 1 and sf > 1 else {}
-    made = _multipliers(form, lanes, family)
+    made = of_products(form, lanes, family)
     return replay | made | {
         "lut.acc": sums if sf > 1 or biased else 0,
         "lut.start": sums if sf > 1 and biased else 0,
@@ -55,7 +55,7 @@ def unrolled_features(graph: Pipelined) -> dict[str, float]:
             "ff.slice": slice_}
 
 
-def _multipliers(name: str, lanes: Lanes, family: str) -> dict[str, float]:
+def of_products(name: str, lanes: Lanes, family: str) -> dict[str, float]:
     """Terms of the cost of all rows' dot products, each proportional to what it costs; by form.
 
     planes: wide, narrow: functions in popcounts, of five or six inputs and of fewer; parities: those of x that all rows

@@ -19,6 +19,8 @@ from lutra.ops.base import Fold
 from lutra.ops.matmul.lanes import Lanes, pair_luts, plane_luts, shifted, stages
 from lutra.ops.matmul.size import depth_of_dot, log2_up
 
+KINDS = {"planes": "matmul", "pairs": "matmul_pairs", "dsp": "matmul_dsp", "dsp2": "matmul_dsp",
+         "shifts": "matmul_shifts", "adders": "matmul_adders"}  # in the cost table
 FORMS = ("planes", "pairs", "dsp", "dsp2", "shifts")  # in the order of the module's parameter FORM
 MULTIPLIER = (25, 18)  # bits of the operands of a DSP48E1, two's complement (Xilinx UG479); a DSP48E2's are no smaller
 MOST_TERMS = 3  # powers of two in a weight; with more of them no shifters are smaller than multipliers in LUTs

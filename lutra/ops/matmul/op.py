@@ -29,7 +29,7 @@ from lutra.ops.matmul.adders import multiply
 from lutra.ops.matmul.codes import left_out
 from lutra.ops.matmul.digits import Digits, codes, digits, subtracted
 from lutra.ops.matmul.features import features, unrolled_features
-from lutra.ops.matmul.forms import FORMS, MOST_TERMS, depth, form, multipliers
+from lutra.ops.matmul.forms import FORMS, KINDS, MOST_TERMS, depth, form, multipliers
 from lutra.ops.matmul.lanes import Lanes
 from lutra.ops.matmul.parities import with_parities
 from lutra.ops.matmul.product import product
@@ -40,8 +40,6 @@ if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
 WIDEST = 16  # bits of an input or a weight
-KINDS = {"planes": "matmul", "pairs": "matmul_pairs", "dsp": "matmul_dsp", "dsp2": "matmul_dsp",
-         "shifts": "matmul_shifts", "adders": "matmul_adders"}  # in the cost table
 UNROLLED = 2048  # weights of the largest matrix that the plan looks for a graph of adders for: seconds each
 
 

@@ -22,6 +22,8 @@ from lutra.ops.base import Cost, Fold, Loop, check_fold, divisors
 from lutra.ops.cost import estimate
 from lutra.ops.events import Events
 from lutra.ops.matmul.forms import multipliers
+from lutra.ops.recurrent.features import Cell, features
+from lutra.ops.recurrent.params import Tables, table_memories, table_params
 from lutra.ops.recurrent.products import Products
 from lutra.ops.recurrent.values import Product, check_operand, check_shape, product
 from lutra.ops.requant.format import Format
@@ -71,8 +73,21 @@ class Recurrent(Sequential):
         """Bits of a sum, two's complement."""
 
     @abstractmethod
-    def own(self, fold: Fold, x: Range) -> tuple[dict[str, Param], dict[str, Memory]]:
-        """Parameters and memories of the cell's own."""
+    def cell_params(self, fold: Fold, x: Range) -> dict[str, Param]:
+        """Parameters that this cell has and others have not."""
+
+    def cell_memories(self, fold: Fold) -> dict[str, Memory]:
+        """Constants that this cell has and others have not."""
+        return {}
+
+    @property
+    @abstractmethod
+    def tables(self) -> Tables:
+        """Its tables by the names of their parameters."""
+
+    @abstractmethod
+    def neuron(self, fold: Fold, x: Range) -> Cell:
+        """What its cost depends on."""
 
     @abstractmethod
     def stepper(self, x: Product, h: Product) -> Step:
@@ -205,8 +220,9 @@ class Recurrent(Sequential):
         return behind_slice(self.events(fold, xs), arrivals, release)
 
     def features(self, fold: Fold, xs: tuple[Tensor, ...], family: str) -> dict[str, float]:
-        """Structural terms of the cost."""
-        raise NotImplementedError
+        """Structural terms of the cost (see `lutra.ops.recurrent.features`)."""
+        x = xs[0].range
+        return features(self._params(fold, xs), self.products(fold, x), self.neuron(fold, x), self.tables, family)
 
     def cost(self, fold: Fold, xs: tuple[Tensor, ...], family: str) -> Cost:
         """As fitted to synthesis."""
@@ -214,21 +230,28 @@ class Recurrent(Sequential):
 
     def block(self, fold: Fold, xs: tuple[Tensor, ...]) -> Block:
         """The module, with what all cells have."""
-        (x, lengths), (simd, _), pe = xs, *self.lanes(fold, xs)
-        halves, (contexts, _, rows, _) = self.products(fold, x.range), self.sizes
-        nf, bits = rows // pe, self.sum_bits(x.range)
-        together = lcm(pe, halves[1].simd)
+        (x, lengths), ((simd, _), pe) = xs, self.lanes(fold, xs)
+        halves, contexts = self.products(fold, x.range), self.sizes[0]
+        bits = self.sum_bits(x.range)
         bias = self.biases(halves) & ((1 << bits) - 1)
-        words = bias.reshape(contexts, -1, nf, pe).transpose(0, 2, 3, 1).reshape(contexts * nf, -1)
+        words = bias.reshape(contexts, bias.shape[1], -1, pe).transpose(0, 2, 3, 1).reshape(-1, pe * bias.shape[1])
+        memories = {"WX": halves[0].memory(), "WH": halves[1].memory(),
+                    "BIAS": Memory(pack(words, bits), bits * words.shape[1])}
+        memories |= table_memories(self.tables) | self.cell_memories(fold)
+        taken = simd * x.range.bits, lengths.range.bits
+        return Block(self.MODULE, self._params(fold, xs), memories, taken, (pe * self.hidden.width,), last=True)
+
+    def _params(self, fold: Fold, xs: tuple[Tensor, ...]) -> dict[str, Param]:
+        """All parameters."""
+        (x, lengths), (contexts, _, rows, _), pe = xs, self.sizes, fold.pe
+        halves = self.products(fold, x.range)
+        together = lcm(pe, halves[1].simd)
         params: dict[str, Param] = {
-            "PE": pe, "NF": nf, "SX": halves[0].words, "SR": halves[1].words, "CONTEXTS": contexts,
-            "REST": self.rest(fold, x.range), "LBITS": lengths.range.bits, "ABITS": bits, "SIMD": simd,
-            "XBITS": x.range.bits, "XSIGNED": int(x.range.signed), "SIMD_R": halves[1].simd, "TOGETHER": together,
+            "PE": pe, "NF": rows // pe, "SX": halves[0].words, "SR": halves[1].words, "CONTEXTS": contexts,
+            "REST": self.rest(fold, x.range), "LBITS": lengths.range.bits, "ABITS": self.sum_bits(x.range),
+            "SIMD": fold.simd, "XBITS": x.range.bits, "XSIGNED": int(x.range.signed), "SIMD_R": halves[1].simd,
+            "TOGETHER": together,
             "STATE_BLOCK": int(in_block(AUTO, 2 * contexts * rows // together, pe * self.hidden.width)),
         }
-        own, memories = self.own(fold, x.range)
-        memories |= {"WX": halves[0].memory(), "WH": halves[1].memory(),
-                     "BIAS": Memory(pack(words, bits), bits * words.shape[1])}
-        params |= halves[0].params("X") | halves[1].params("H") | own
-        taken = simd * x.range.bits, lengths.range.bits
-        return Block(self.MODULE, params, memories, taken, (pe * self.hidden.width,), last=True)
+        params |= halves[0].params("X") | halves[1].params("H") | table_params(self.tables)
+        return params | self.cell_params(fold, x.range)

@@ -11,7 +11,8 @@ from lutra.hw.netlist import Memory, Param, pack
 from lutra.ir import Array, Constant, Node, Range
 from lutra.ops.base import Fold
 from lutra.ops.recurrent.engine import AUTO, Recurrent, Step
-from lutra.ops.recurrent.params import cast_params, table_memories, table_params
+from lutra.ops.recurrent.features import Cell
+from lutra.ops.recurrent.params import Tables, cast_params
 from lutra.ops.recurrent.products import Products
 from lutra.ops.recurrent.values import (
     Product,
@@ -140,25 +141,44 @@ class Lstm(Recurrent):
         biases: Array = self.bias.array.astype(np.int64) + products[0].missing() + products[1].missing()
         return biases
 
-    def own(self, fold: Fold, x: Range) -> tuple[dict[str, Param], dict[str, Memory]]:
-        """Casts, tables, peepholes, c."""
+    def cell_params(self, fold: Fold, x: Range) -> dict[str, Param]:
+        """Casts, peepholes, c."""
         s, (contexts, _, rows, _), (_, _, sc, ig, fc) = self.sums(x), self.sizes, self.shifts
-        tables = {"SIGMOID": (self.sigmoid, self.index[0]), "TANH": (self.tanh, self.index[1]),
-                  "CELL_TANH": (self.cell_tanh, self.index_c)}
         params: dict[str, Param] = {
             "UBITS": signed_bits(s.c), "IG_SHIFT": ig, "FC_SHIFT": fc,
             "CELL_BLOCK": int(in_block(AUTO, contexts * rows // fold.pe, fold.pe * self.cell.width))}
         casts = {"G": (self.gate, s.a), "S": (self.index[0], self.gate.range), "T": (self.index[1], self.gate.range),
                  "C": (self.cell, s.c), "K": (self.index_c, self.cell.range), "H": (self.hidden, s.h)}
-        params |= cast_params(casts) | table_params(tables)
-        memories = table_memories(tables)
         if self.peepholes is not None:
-            bits = signed_bits(spanned(self.peepholes))
-            words = self.peepholes.array.reshape(contexts, 3, -1, fold.pe).transpose(0, 2, 3, 1)
-            codes = words.reshape(-1, 3 * fold.pe) & ((1 << bits) - 1)
-            params |= {"PEEPHOLES": 1, "PBITS": bits, "PEEP_SHIFT": sc}
-            memories["PEEP"] = Memory(pack(codes, bits), bits * codes.shape[1])
-        return params, memories
+            params |= {"PEEPHOLES": 1, "PBITS": signed_bits(spanned(self.peepholes)), "PEEP_SHIFT": sc}
+        return params | cast_params(casts)
+
+    def cell_memories(self, fold: Fold) -> dict[str, Memory]:
+        """Peepholes."""
+        if self.peepholes is None:
+            return {}
+        bits = signed_bits(spanned(self.peepholes))
+        words = self.peepholes.array.reshape(self.sizes[0], 3, -1, fold.pe).transpose(0, 2, 3, 1)
+        codes = words.reshape(-1, 3 * fold.pe) & ((1 << bits) - 1)
+        return {"PEEP": Memory(pack(codes, bits), bits * codes.shape[1])}
+
+    @property
+    def tables(self) -> Tables:
+        """Of the gates, and tanh of the cell."""
+        return {"SIGMOID": (self.sigmoid, self.index[0]), "TANH": (self.tanh, self.index[1]),
+                "CELL_TANH": (self.cell_tanh, self.index_c)}
+
+    def neuron(self, fold: Fold, x: Range) -> Cell:
+        """Four gates, c, h."""
+        s, peeps = self.sums(x), self.peepholes is not None
+        z, n, c = signed_bits(spanned(self.sigmoid)), signed_bits(spanned(self.tanh)), self.cell.width + 1
+        of_c = signed_bits(spanned(self.cell_tanh))
+        peep = ((signed_bits(spanned(self.peepholes)), c),) * 3 if self.peepholes is not None else ()
+        quotients = (self.gate.quotient(s.a),) * 4 + (self.cell.quotient(s.c), self.hidden.quotient(s.h))
+        waiting = 3 * c + 3 * of_c + 6 * signed_bits(s.a) if peeps else 3 * z
+        words = self.sizes[0] * self.sizes[2] // fold.pe, fold.pe * self.cell.width
+        return Cell(quotients, ((z, n), (z, c), (z, of_c), *peep), ("SIGMOID",) * 3 + ("TANH", "CELL_TANH"),
+                    waiting + z + n + z + c + z + of_c, ((*words, in_block(AUTO, *words)),))
 
     @classmethod
     def samples(cls) -> SearchStrategy[Node]:
@@ -260,10 +280,9 @@ class Gru(Recurrent):
         return np.concatenate([own[:, :2] + column[:, :2] + states[:, :2], own[:, 2:] + column[:, 2:],
                                split[:, None]], axis=1)
 
-    def own(self, fold: Fold, x: Range) -> tuple[dict[str, Param], dict[str, Memory]]:
-        """Casts, tables, the last h."""
+    def cell_params(self, fold: Fold, x: Range) -> dict[str, Param]:
+        """Casts, the last h."""
         s, (contexts, _, rows, _), (_, sh, su, zn, zh) = self.sums(x), self.sizes, self.shifts
-        tables = {"SIGMOID": (self.sigmoid, self.index[0]), "TANH": (self.tanh, self.index[1])}
         shifted = self.gate_h._replace(shift=self.gate_h.shift + sh)
         casts = {"G": (self.gate, s.a), "U": (shifted, left(s.u, sh)), "S": (self.index[0], self.gate.range),
                  "T": (self.index[1], self.gate.range), "H": (self.hidden, s.h)}
@@ -271,7 +290,21 @@ class Gru(Recurrent):
             "RU_SHIFT": su, "ZN_SHIFT": zn, "ZH_SHIFT": zh, "ONE": self.one, "RBITS": signed_bits(s.rest),
             "VBITS": signed_bits(s.h),
             "PAST_BLOCK": int(in_block(AUTO, contexts * rows // fold.pe, fold.pe * self.hidden.width))}
-        return params | cast_params(casts) | table_params(tables), table_memories(tables)
+        return params | cast_params(casts)
+
+    @property
+    def tables(self) -> Tables:
+        """Of the gates."""
+        return {"SIGMOID": (self.sigmoid, self.index[0]), "TANH": (self.tanh, self.index[1])}
+
+    def neuron(self, fold: Fold, x: Range) -> Cell:
+        """Two gates, u, n, h."""
+        s, h, u = self.sums(x), self.hidden.width + 1, self.gate_h.width + 1
+        z, n, rest = signed_bits(spanned(self.sigmoid)), signed_bits(spanned(self.tanh)), signed_bits(s.rest)
+        quotients = (self.gate.quotient(s.a),) * 3 + (self.gate_h.quotient(s.u), self.hidden.quotient(s.h))
+        words = self.sizes[0] * self.sizes[2] // fold.pe, fold.pe * self.hidden.width
+        return Cell(quotients, ((z, u), (rest, n), (z, h)), ("SIGMOID",) * 2 + ("TANH",),
+                    3 * (signed_bits(s.a) + z) + z + u + rest + n + z + h, ((*words, in_block(AUTO, *words)),))
 
     @classmethod
     def samples(cls) -> SearchStrategy[Node]:

@@ -9,9 +9,11 @@ import numpy as np
 
 from lutra.hw.netlist import Memory, Param, pack
 from lutra.ir import Array, Constant, Range
-from lutra.ops.base import Fold
+from lutra.ops.base import Cost, Fold
+from lutra.ops.cost import estimate
 from lutra.ops.matmul.codes import left_out
-from lutra.ops.matmul.forms import FORMS, depth, form
+from lutra.ops.matmul.features import of_products
+from lutra.ops.matmul.forms import FORMS, KINDS, depth, form
 from lutra.ops.matmul.lanes import Lanes
 from lutra.ops.matmul.parities import with_parities
 from lutra.ops.rom import in_block, slice_bits
@@ -70,6 +72,11 @@ class Products:
         """Whether the weights lie in block RAM."""
         return in_block(self.fold, self.places, self.width)
 
+    @property
+    def cut(self) -> int:
+        """Bits of the slices of block RAM in which they lie; 0 where it is LUTs."""
+        return slice_bits(self.places, self.width) if self.in_block else 0
+
     def memory(self) -> Memory:
         """The weights. Word (context, nf, s): lane (p * gates + g) * SIMD + q is that of neuron nf * PE + p's gate g
         and column s * SIMD + q.
@@ -79,14 +86,17 @@ class Products:
         tiles = self.coding.encode(self.weights.array).reshape(contexts, gates, rows // pe, pe, columns // simd, simd)
         tiles = tiles.transpose(0, 2, 4, 3, 1, 5)
         stored = with_parities(tiles) if self.coding.bipolar else tiles
-        cut = slice_bits(self.places, self.width) if self.in_block else 0
-        return Memory(pack(stored.reshape(self.places, -1), self.coding.bits), self.width, cut)
+        return Memory(pack(stored.reshape(self.places, -1), self.coding.bits), self.width, self.cut)
 
     def params(self, name: str) -> dict[str, Param]:
         """Of the module, that begin with `name`."""
         return {f"{name}SCALE": self.x.step << self.shift, f"{name}WBITS": self.coding.bits,
                 f"{name}WSIGNED": int(self.coding.signed), f"{name}BIPOLAR": int(self.coding.bipolar),
-                f"{name}FORM": FORMS.index(self.form), f"{name}DEPTH": self.depth, f"{name}BLOCK": self.memory().cut}
+                f"{name}FORM": FORMS.index(self.form), f"{name}DEPTH": self.depth, f"{name}BLOCK": self.cut}
+
+    def cost(self, family: str) -> Cost:
+        """Of the products alone, as those of a matrix cost."""
+        return estimate(family, KINDS[self.form], of_products(self.form, self.lanes, family))
 
     def missing(self) -> Array:
         """What the sums of codes (contexts, gates, H) lack."""

@@ -26,7 +26,8 @@ def product(weights: Constant, largest: int) -> Product:
 
     def run(x: Array) -> Array:
         y = np.matmul(x.astype(matrices.dtype).transpose(1, 0, 2), matrices)  # a matrix of frames for each context
-        return y.transpose(1, 0, 2).reshape(len(x), contexts, gates, rows).astype(np.int64)
+        ordered: Array = y.transpose(1, 0, 2).reshape(len(x), contexts, gates, rows).astype(np.int64)
+        return ordered
 
     return run
 

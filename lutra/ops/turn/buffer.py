@@ -77,11 +77,11 @@ class Buffer(Sequential):
         return 3 if in_block(fold, *self._memory(fold, xs)) else 2
 
     def block(self, fold: Fold, xs: Xs) -> Block:
-        """`lutra_turn`."""
+        """The module of this way."""
         (x, lengths), (depth, width) = xs, self._memory(fold, xs)
         params = {"WIDTH": width, "WORDS": self.words(fold, xs), "COLUMNS": x.shape[0], "LBITS": lengths.range.bits,
-                  "UNTURN": self.UNTURN, "BLOCK": int(in_block(fold, depth, width))}
-        return Block("lutra_turn", params, {}, (width, lengths.range.bits), (width,), last=True)
+                  "BLOCK": int(in_block(fold, depth, width))}
+        return Block(f"lutra_{self.kind}", params, {}, (width, lengths.range.bits), (width,), last=True)
 
     def features(self, fold: Fold, xs: Xs, family: str) -> dict[str, float]:
         """The memory; bits of addresses and of lengths; of the output."""
@@ -93,7 +93,7 @@ class Buffer(Sequential):
 
     def cost(self, fold: Fold, xs: Xs, family: str) -> Cost:
         """As fitted to synthesis."""
-        return estimate(family, "turn", self.features(fold, xs, family))
+        return estimate(family, self.kind, self.features(fold, xs, family))
 
 
 def _ends(earliest: Array) -> Array:

@@ -85,6 +85,30 @@ module lutra_turn #(
         .out_data({out_last, out_data}), .out_valid, .out_ready);
 endmodule
 
+// The way back.
+module lutra_unturn #(
+    parameter int WIDTH = 1,
+    parameter int WORDS = 1,
+    parameter int COLUMNS = 2,
+    parameter int LBITS = 1,
+    parameter int BLOCK = 0
+) (
+    input  logic             clk,
+    input  logic             rst,
+    input  logic [WIDTH-1:0] in0_data,
+    input  logic             in0_valid,
+    output logic             in0_ready,
+    input  logic [LBITS-1:0] in1_data,
+    input  logic             in1_valid,
+    output logic             in1_ready,
+    output logic [WIDTH-1:0] out_data,
+    output logic             out_last,
+    output logic             out_valid,
+    input  logic             out_ready
+);
+    lutra_turn #(.WIDTH(WIDTH), .WORDS(WORDS), .COLUMNS(COLUMNS), .LBITS(LBITS), .UNTURN(1), .BLOCK(BLOCK)) both (.*);
+endmodule
+
 // Places of words in order: WORDS of each of `length` columns.
 module lutra_straight #(
     parameter int WORDS = 1,
