@@ -125,6 +125,12 @@ class Case:
         ends = np.cumsum(columns) * (y[0, 0].size // lanes)
         return not (np.array_equal(found, kept) and np.array_equal(end.ends, ends))
 
+    def on_time(self, end: Received, there: Array) -> bool:
+        """Whether words are there when the schedule says; where the values decide how many there are, the last ones."""
+        if len(end.left) < len(there) and self.sequences:
+            return np.array_equal(end.left[end.ends - 1], there.reshape(self.count, -1)[:, -1])
+        return np.array_equal(end.left, there)
+
     def __str__(self) -> str:
         return f"{self.op} of {', '.join(map(str, self.xs))} under {self.fold}"
 

@@ -73,7 +73,7 @@ module lutra_recurrent #(
         .clk, .rst, .in_data(in1_data), .in_valid(in1_valid), .in_ready(in1_ready),
         .out_data(length), .out_valid(busy), .out_ready(frame_end));
     assign x_on      = 32'(sf) < SX;
-    assign h_on      = 32'(sf) >= SF - SR;
+    assign h_on      = 32'(sf) + SR >= SF;
     assign in0_ready = en && busy && !resting && first_nf && x_on;
     assign slot      = busy && !resting && (in0_valid || !first_nf || !x_on);
     assign step      = en && slot;
