@@ -102,15 +102,24 @@ class Case:
         x[:2] = np.where(rng.integers(0, 2, x[:2].shape), lo, hi)
         return x
 
-    def words(self, frames: tuple[Array, ...]) -> tuple[Array, ...]:
-        return tuple(to_words(x.range.encode(self.inside(v, frames, k)).reshape(-1, lanes), x.range.bits)
-                     for k, (x, v, lanes) in enumerate(zip(self.xs, frames, self.stage.lanes[0], strict=True)))
+    def words(self, frames: tuple[Array, ...], ragged: bool = True) -> tuple[Array, ...]:
+        """Of each input. ragged: of sequences the columns that there are, as in RTL; else all, as in HLS."""
+        given = [self.inside(v, frames, k) if ragged else v for k, v in enumerate(frames)]
+        return tuple(to_words(x.range.encode(v).reshape(-1, lanes), x.range.bits)
+                     for x, v, lanes in zip(self.xs, given, self.stage.lanes[0], strict=True))
 
     def inside(self, values: Array, frames: tuple[Array, ...], k: int) -> Array:
         """Of input k: all of it, or the columns of sequences."""
         if not self.sequences or k == len(frames) - 1:
             return values
         return values[np.arange(values.shape[1]) < frames[-1]]
+
+    def same(self, frames: tuple[Array, ...], words: Array) -> bool:
+        """Whether whole frames of output words are what the operator means; of sequences the columns that there are."""
+        out, y = self.node.out, self.op.evaluate(*frames)
+        found = out.range.decode(from_words(words, self.stage.lanes[1], out.range.bits)).reshape(y.shape)
+        there = np.arange(y.shape[1]) < self.op.columns(*frames) if self.sequences else ...
+        return np.array_equal(found[there], y[there])
 
     def wrong(self, frames: tuple[Array, ...], end: Received) -> bool:
         """Whether an output is not what the operator's meaning says: of sequences the words that there are, and at the
