@@ -117,7 +117,7 @@ def test_seeds_decide(tools):
 
 
 def test_an_unsteady_run_has_no_interval():
-    run = RtlRun((np.arange(4),), (Received(np.zeros((4, 1), np.uint8), np.array([1, 2, 5, 9])),))
+    run = RtlRun((np.arange(4),), (Received(np.zeros((4, 1), np.uint8), np.array([1, 2, 5, 9]), np.arange(1, 5)),))
     with pytest.raises(LutraError, match=r"no steady interval, the last were \[3, 4\]"):
         _ = run.timing(4).interval
 
