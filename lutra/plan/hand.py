@@ -29,10 +29,11 @@ def by_hand(
     """The plan with these folds.
 
     spec: for each layer, by its name ("matmul0") or its place in the pipeline ("0"), some of pe, simd, ram ("auto",
-    "lut", "block", and for a matrix "offchip"; where its weights are written, "written" or "ultra") and mul ("auto",
-    "lut", "dsp", "dsp2", "shifts", "adders"); or the path of a .toml or .json file with that. What a layer leaves out
-    is 1 and "auto", and for a matrix's ram what `weights` says. A layer that is not named gets its cheapest fold that
-    is no slower than the slowest named one, so that it does not bound the rate (its fastest fold where none is).
+    "lut", "block", and for a matrix "offchip"; where its weights are written, "written" or "ultra"), mul ("auto",
+    "lut", "dsp", "dsp2", "shifts", "adders") and, for a recurrent cell, simd_r, its states a cycle; or the path of a
+    .toml or .json file with that. What a layer leaves out is 1 and "auto", for a matrix's ram what `weights` says, for
+    simd_r as few as keep up with simd. A layer that is not named gets its cheapest fold that is no slower than the
+    slowest named one, so that it does not bound the rate (its fastest fold where none is).
     LutraError for a layer that does not exist, a key that is not one of these, and a fold that is not legal.
     """
     given = _read(spec) if isinstance(spec, str | PathLike) else spec
@@ -74,12 +75,14 @@ def _fold(
 ) -> tuple[Node, Fold]:
     node = _find(graph, names, name)
     where = f"folding of {names[node]}" + (f" ({node.loc})" if node.loc else "")
-    if not isinstance(fields, Mapping) or not set(fields) <= {"pe", "simd", "ram", "mul"}:
+    if not isinstance(fields, Mapping) or not set(fields) <= {"pe", "simd", "ram", "mul", "simd_r"}:
         raise LutraError(f"{fields!r} is not a fold", where, "give some of pe, simd, ram and mul")
-    for key in ("pe", "simd"):
+    for key in ("pe", "simd", "simd_r"):
         if not isinstance(fields.get(key, 1), int) or isinstance(fields.get(key), bool):
             raise LutraError(f"{key}={fields[key]!r} is not an integer", where)
     fold = Fold(**fields)
+    if fold.simd_r and not any(f.simd_r for f in folds_of(node)):
+        raise LutraError(f"simd_r={fold.simd_r} of {node.op.kind}", where, "it is for recurrent cells")
     places = node.op.places(fold) if isinstance(node.op, Unit) else ()
     if weights in places and "ram" not in fields:
         fold = replace(fold, ram=weights)

@@ -44,7 +44,7 @@ class Format(NamedTuple):
         if self.overflow == "WRAP_SM" and not self.signed:
             raise LutraError("WRAP_SM of an unsigned type", hint="the mode is defined for signed types")
         if not 1 <= self.width <= WIDEST_OUT:
-            raise LutraError(f"a type of {self.width} bits", hint=f"1 to {WIDEST_OUT} bits")
+            raise LutraError(f"a type of {self.width} bits for {x}", hint=f"1 to {WIDEST_OUT} bits")
         if x.bits - min(self.shift, 0) > WIDEST or self.shift >= WIDEST:
             raise LutraError(f"{x} shifted right by {self.shift}", hint=f"at most {WIDEST} bits")
         return self.reach(x)

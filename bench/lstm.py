@@ -1,0 +1,151 @@
+"""The LSTM of FINN-L (arXiv 1807.04093): its published rows by a cycle model, and our engine at their folds.
+
+    python bench/lstm.py                   # the model, and our plans' intervals
+    python bench/lstm.py --simulate        # and what RTL simulation measures: minutes
+    python bench/lstm.py --synth xcup      # and what Yosys makes of each
+
+Lines of 520 columns of 32 pixels, 128 neurons, 82 classes, weights drawn from a seed: Turn, the cell, Unturn, scores,
+arg-max, CTC. Published are milliseconds on a PYNQ-Z1 at 100 MHz.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lutra.hw.netlist import Netlist
+from lutra.ir import Constant, Graph, Input, Node, Range, Tensor
+from lutra.ops.argmax.op import ArgMax
+from lutra.ops.collapse.op import Collapse
+from lutra.ops.matmul.op import MatMul
+from lutra.ops.recurrent.op import Lstm
+from lutra.ops.requant.format import Format
+from lutra.ops.turn.op import Turn, Unturn
+from lutra.plan.assemble import assemble
+from lutra.plan.devices import device
+from lutra.plan.hand import by_hand
+from lutra.plan.plan import Plan
+from lutra.sim.rtl import RtlModel, Stimulus, to_words
+from lutra.tools.cache import Cache
+
+DEVICE = "xc7z020"  # of the PYNQ-Z1
+COLUMNS, INPUTS, HIDDEN, CLASSES, CLOCK_MHZ = 520, 32, 128, 82, 100.0
+WITHIN = 0.01  # of what was published
+LINES = 3
+CACHE = Path(__file__).resolve().parents[1] / ".cache" / "lstm"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A published design: bits of weights and activations, folds, milliseconds a line, and the drain that its extra
+    cycles are, a column and direction.
+    """
+
+    weights: int
+    activations: int
+    pe: int
+    simd: int
+    simd_r: int
+    ms: float
+    drain: int
+
+    @property
+    def cycles(self) -> int:
+        """By the model."""
+        return finn_l(COLUMNS, HIDDEN, INPUTS, CLASSES, self.pe, self.simd, self.simd_r, self.drain)
+
+    def __str__(self) -> str:
+        return f"W{self.weights}A{self.activations}"
+
+
+ROWS = (Row(2, 2, 2, 32, 128, 1.2936, 42), Row(2, 4, 1, 16, 64, 2.9668, 29), Row(4, 4, 1, 16, 64, 2.9580, 28),
+        Row(4, 8, 1, 4, 16, 11.0899, 42))
+
+
+def finn_l(columns: int, hidden: int, inputs: int, classes: int, pe: int, simd: int, simd_r: int, drain: int) -> int:
+    """Cycles a line: for each column of each direction the slower of the hidden layer and of the output layer, which
+    takes a class a cycle, and the hidden layer's pipeline running empty.
+    """
+    hidden_layer = hidden // pe * max(inputs // simd, hidden // simd_r)
+    return 2 * columns * (max(hidden_layer, classes) + drain)
+
+
+def network(row: Row) -> Graph:
+    """Formats as released: sums of 16 bits, c of 16, tables of 256 entries and 8 bits; c casts to nearest even."""
+    rng = np.random.default_rng(row.weights * 10 + row.activations)
+    w, a = 1 << (row.weights - 1), 1 << (row.activations - 1)
+    x = Node(Input("x", Tensor((COLUMNS, INPUTS), Range(-a, a - 1))))
+    lengths = Node(Input("lengths", Tensor((1,), Range(1, COLUMNS))))
+    up = 8 - (row.weights - 1) - (row.activations - 1)  # sums have 8 bits behind the point
+    scale = max(up, 0)
+    index = Format(3, 8, True, "TRN", "SAT")
+    steps = np.arange(-128, 128) / 32 * 1.25
+    sigmoid, tanh = (Constant(np.rint(64 * v).astype(np.int64)) for v in (1 / (1 + np.exp(-steps)), np.tanh(steps)))
+    cell = Lstm(
+        Constant(rng.integers(-w, w, (2, 4, HIDDEN, INPUTS))), Constant(rng.integers(-w, w, (2, 4, HIDDEN, HIDDEN))),
+        Constant(rng.integers(-128, 128, (2, 4, HIDDEN))), None, (scale, scale, 0, 0, 0),
+        Format(max(-up, 0), 16, True, "TRN", "WRAP"), (index, index), sigmoid, tanh,
+        Format(6, 16, True, "RND_CONV", "SAT"), Format(1, 8, True, "TRN", "SAT"), tanh,
+        Format(13 - row.activations, row.activations, True, "RND_CONV", "SAT"))
+    h = Node(cell, (Node(Turn(), (x, lengths)), lengths))
+    scores = Node(MatMul(Constant(rng.integers(-w, w, (CLASSES, 2 * HIDDEN)))), (Node(Unturn(), (h, lengths)),))
+    return Graph((x, lengths), (Node(Collapse(0), (Node(ArgMax(), (scores,)), lengths)),))
+
+
+def planned(row: Row) -> Plan:
+    """The row's folds for the cell; all others no slower."""
+    return by_hand(network(row), device(DEVICE), CLOCK_MHZ,
+                   {"lstm0": {"pe": row.pe, "simd": row.simd, "simd_r": row.simd_r}})
+
+
+def measured(plan: Plan, netlist: Netlist) -> tuple[int, bool]:
+    """Cycles a line in RTL simulation of whole lines, and whether every label is the integers'."""
+    rng = np.random.default_rng(1)
+    x, lengths = plan.graph.inputs
+    lines = rng.integers(x.out.range.lo, x.out.range.hi + 1, (LINES, *x.out.shape))
+    counts = np.full((LINES, 1), COLUMNS)
+    lanes = netlist.width(netlist.inputs[0].stream) // x.out.range.bits
+    given = (to_words(x.out.range.encode(lines).reshape(-1, lanes), x.out.range.bits),
+             to_words(lengths.out.range.encode(counts), lengths.out.range.bits))
+    (run,) = RtlModel.build(netlist, Cache(CACHE)).run_many([Stimulus(given)])
+    wanted = plan.graph.evaluate(lines, counts)[plan.graph.outputs[0]][..., 0]
+    (end,) = run.received
+    found = np.split(end.words[:, 0], end.ends[:-1])
+    return run.timing(LINES).interval, all(np.array_equal(f, w[: len(f)]) for f, w in zip(found, wanted, strict=True))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--simulate", action="store_true")
+    parser.add_argument("--synth", metavar="FAMILY", choices=("xc7", "xcup", "ecp5"))
+    parser.add_argument("--rows", nargs="*", default=[str(r) for r in ROWS])
+    chosen = parser.parse_args()
+    for row in (r for r in ROWS if str(r) in chosen.rows):
+        published = row.ms * CLOCK_MHZ * 1e3
+        off = row.cycles / published - 1
+        print(f"{row}: published {published:,.0f} cycles a line, model {row.cycles:,} ({off:+.2%}, drain {row.drain})")
+        assert abs(off) < WITHIN, row
+        plan = planned(row)
+        ours = plan.interval
+        (cell,) = [s for s in plan.stages if s.unit.kind == "lstm"]
+        drain = cell.unit.depth(cell.fold, cell.xs[0].range) + cell.unit.drain()
+        print(f"  ours {ours:,} ({published / ours:.2f} times as fast), bound by {plan.bottleneck.name}; "
+              f"drain {drain} of which {cell.unit.drain()} behind the products, "
+              f"{cell.unit.rest(cell.fold, cell.xs[0].range)} cycles a column not hidden", flush=True)
+        netlist = assemble(plan.graph, plan.folds, plan.depths)
+        if chosen.simulate:
+            cycles, equal = measured(plan, netlist)
+            print(f"  simulated {cycles:,} cycles a line, labels {'equal' if equal else 'DIFFER'}", flush=True)
+        if chosen.synth:
+            from lutra.synth import synthesise_block
+
+            found = {s.name: synthesise_block(s.block, chosen.synth, Cache(CACHE)) for s in plan.stages}
+            for name, r in found.items():
+                print(f"  {name}: {r}")
+
+
+if __name__ == "__main__":
+    main()
