@@ -325,7 +325,7 @@ FAULTS: dict[str, list[tuple[str, str, str]]] = {
         ("turn.sv", "STRIDE = UNTURN != 0 ? 2 * WORDS : WORDS", "STRIDE = 2 * WORDS - UNTURN"),
         ("turn.sv", "AW'(STRIDE - WORDS + 1)", "AW'(1)"),
         ("turn.sv", "if (write && last_in && wbank) length1", "if (write && last_in) length1"),
-        ("turn.sv", "if (back) begun <= 1'b1", "begun <= 1'b1"),
+        ("turn.sv", "AW'(length) * AW'(STRIDE) - AW'(WORDS)", "AW'(length) * AW'(STRIDE)"),
         ("turn.sv", "if (last_word) back <= !back", "if (last_word && ends) back <= !back"),
     ],
     "Upsample": [
