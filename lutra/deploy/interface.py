@@ -60,6 +60,9 @@ def layouts(netlist: Netlist, board: Board) -> tuple[tuple[Layout, ...], tuple[L
     if netlist.regions and board.kind == "pcie":
         raise LutraError("weights stream from off-chip memory, which this board's project does not connect", board.name,
                          "keep them on the chip, or package the IP and connect its m_axi ports yourself")
+    if any(end.ragged for end in (*netlist.inputs, *netlist.outputs)):
+        raise LutraError("sequences, whose frames differ in length", board.name,
+                         "transfers of this board's project are of one length: package the IP and feed it yourself")
     if len(netlist.regions) > REGIONS:
         raise LutraError(f"{len(netlist.regions)} layers stream their weights", board.name, f"at most {REGIONS} can")
     return (tuple(_layout(netlist, board, p, e)
