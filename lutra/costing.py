@@ -46,6 +46,12 @@ class HardwareCost:
     table: Mapping[tuple[str, Bits], Mapping[str, float]]
     rest: Mapping[str, float]
 
+    def room(self, target: str, share: float = 1.0) -> dict[str, float]:
+        """A share of what a device has of each resource that any choice needs, less what belongs to no layer."""
+        have = device(target)
+        return {r: getattr(have, r) * share - self.rest[r] for r in RESOURCES
+                if any(cost[r] for cost in self.table.values())}
+
     def __call__(self, layer: Layer, bits: Bits) -> Mapping[str, float]:
         """LutraError for bits that were not priced."""
         try:
@@ -143,4 +149,4 @@ def _owner(node: Node, graph: Graph, paths: Sequence[str]) -> str:
         node = users[0]
     from lutra.front.place import shown
 
-    return next((path for path in paths if f" {shown(path)} " in node.loc), "")
+    return next((path for path in paths if f" {shown(path)} " in f" {node.loc} "), "")

@@ -39,6 +39,10 @@ def _list(_: click.Context, option: click.Parameter, text: str) -> tuple[int, ..
 @click.option("--bits", type=BITS, help="At most the size of weights of so many bits in each layer.")
 @click.option("--size", type=float, help="At most so many bytes of weights.")
 @click.option("--max-bitops", "bitops", type=float, help="At most so many bit-operations a frame.")
+@click.option("--device", help="A device that must hold it; see `lutra devices`. With --fps.")
+@click.option("--fps", type=click.FloatRange(0, min_open=True), help="Frames a second that it must reach there.")
+@click.option("--clock", type=click.FloatRange(0, min_open=True), default=100.0, show_default=True,
+              help="Megahertz to plan for.")
 @click.option("--plan", type=click.Path(path_type=Path), help="Take the bits of this plan.json instead of a search.")
 @click.option("--weights", default="2,3,4,5,6,8", show_default=True, callback=_list,
               help="Bits that a layer's weights may have.")
@@ -58,7 +62,8 @@ def _list(_: click.Context, option: click.Parameter, text: str) -> tuple[int, ..
 @options.as_json
 def quantize(network: Path, name: str | None, zero_shot: bool, bits: int | None, size: float | None,
              bitops: float | None, plan: Path | None, elementwise: int, span: tuple[float, float] | None,
-             standard: bool, output: Path, as_json: bool, **chosen: Any) -> None:
+             standard: bool, device: str | None, fps: float | None, clock: float, output: Path, as_json: bool,
+             **chosen: Any) -> None:
     """Quantise NETWORK, with bits for each layer that lose least within a limit.
 
     NETWORK is FILE.py:FUNCTION, where the function returns a torch module and an example of its input, or a checkpoint
@@ -72,14 +77,17 @@ def quantize(network: Path, name: str | None, zero_shot: bool, bits: int | None,
         raise LutraError("quantising needs PyTorch", "quantize", "pip install 'lutra[search]'") from e
     from lutra.quant import zeroq
     from lutra.quant.search.plan import BitPlan
-    from lutra.train.zero_shot import Limits
+    from lutra.train.zero_shot import Limits, Target
     from lutra.train.zero_shot import zero_shot as run
 
     given = None if plan is None else BitPlan.read(plan)
     net, prior = _read(network, name, span, standard)
+    if (device is None) != (fps is None):
+        raise LutraError("a device and a frame rate belong together", "quantize", "give --device and --fps")
+    target = None if device is None or fps is None else Target(device, fps, clock)
     limits, ways = Limits(bits, size, bitops), zeroq.Options(**chosen)
     with _bar() as watch:
-        outcome = run(net, prior, output, limits, given, elementwise, ways, watch)
+        outcome = run(net, prior, output, limits, given, elementwise, ways, watch, target)
     emit(_data(outcome), as_json, lambda to: _say(to, outcome))
 
 

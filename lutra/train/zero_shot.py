@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,9 @@ from typing import Any
 import torch
 from torch import nn
 
+import lutra
 import lutra.quant as q
+from lutra.costing import hardware_cost
 from lutra.errors import LutraError
 from lutra.files import written
 from lutra.quant import zeroq
@@ -18,13 +21,14 @@ from lutra.quant.search.choice import uniform
 from lutra.quant.search.costs import Bits, bitops, size, together
 from lutra.quant.search.layers import layers
 from lutra.quant.search.plan import BitPlan
-from lutra.quant.zeroq.distil import Watch
+from lutra.quant.zeroq.distil import Progress, Watch
 from lutra.train.checkpoint import write
 from lutra.train.session import weights_of
 from lutra.zoo.trainable import PLAIN, trainable
 
 PLAN, NETWORK, MODEL, KEPT = "plan.json", "network.pt", "network.onnx", "search"
 COST = together(size, bitops)
+ROOMS = (1.0, 0.9, 0.8, 0.7, 0.6)  # shares of a device that are tried: FIFOs are known of whole plans only
 
 
 @dataclass(frozen=True)
@@ -42,17 +46,23 @@ class Limits:
     bitops: float | None = None
 
     def of(self, net: nn.Module, prior: zeroq.Prior) -> dict[str, float]:
-        """By the names of costs. LutraError: two sizes, or no limit."""
+        """By the names of costs. LutraError: two sizes."""
         if self.bits is not None and self.size is not None:
             raise LutraError(f"a size of {self.bits} bits and one of {self.size:,.6g} bytes", "limits", "give one")
         own: dict[str, float] = {}
         if self.bits is not None:
             own = uniform(net, torch.zeros(1, *prior.shape), size, Bits(self.bits, 1))
         given = {"size": self.size, "bitops": self.bitops}
-        found = {**own, **{name: float(v) for name, v in given.items() if v is not None}}
-        if not found:
-            raise LutraError("nothing limits the plan", "limits", "give --bits, --size or --max-bitops, or a --plan")
-        return found
+        return {**own, **{name: float(v) for name, v in given.items() if v is not None}}
+
+
+@dataclass(frozen=True)
+class Target:
+    """A device, by its name, that runs the network at so many frames a second."""
+
+    device: str
+    fps: float
+    clock_mhz: float = 100.0
 
 
 @dataclass(frozen=True)
@@ -89,24 +99,25 @@ def prior_of(example: Any, low: float, high: float, standard: bool) -> zeroq.Pri
 
 
 def zero_shot(net: nn.Module, prior: zeroq.Prior, out: Path, limits: Limits | None = None, plan: BitPlan | None = None,
-              elementwise: int = 8, options: zeroq.Options | None = None, watch: Watch = lambda now: None) -> Outcome:
+              elementwise: int = 8, options: zeroq.Options | None = None, watch: Watch = lambda now: None,
+              target: Target | None = None) -> Outcome:
     """Choose bits, quantise and calibrate without data, and write plan, state dict and QONNX into the folder `out`.
 
     What it takes:
         net: in floating point; it is quantised in place.
         limits: for the plan. plan: take this one instead of a search.
         elementwise: bits of normalisation, sums and means.
+        target: what it must run on, and how fast; then its resources limit the plan, as the compiler prices them.
 
     What is found on the way is kept in the folder, and taken up again.
 
-    Raises LutraError: what `zeroq.search` refuses, or a plan of another network.
+    Raises LutraError: what `zeroq.search` refuses, a plan of another network, no limit, a target that no choice meets.
     """
     options = options or zeroq.Options()
     base = replace(zeroq.BASE, elementwise=q.Fixed(elementwise))
     keep = out / KEPT
     if plan is None:
-        found = zeroq.search(net, prior, (limits or Limits()).of(net, prior), COST, options, base, keep=keep,
-                             watch=watch)
+        found = _searched(net, prior, (limits or Limits()).of(net, prior), target, base, options, keep, watch)
         plan, images = found.plan, found.images
     else:
         plan.check({layer.path: layer for layer in layers(net, torch.zeros(1, *prior.shape))})
@@ -119,3 +130,28 @@ def zero_shot(net: nn.Module, prior: zeroq.Prior, out: Path, limits: Limits | No
     except LutraError as e:
         return Outcome(plan, files, str(e))
     return Outcome(plan, files, None)
+
+
+def _searched(net: nn.Module, prior: zeroq.Prior, limits: Mapping[str, float], target: Target | None, base: q.Recipe,
+              options: zeroq.Options, keep: Path, watch: Watch) -> zeroq.Result:
+    """The best plan within the limits, and if there is a target the best that it runs."""
+    if target is None:
+        if not limits:
+            raise LutraError("nothing limits the plan", "limits",
+                             "give --bits, --size, --max-bitops, or --device and --fps, or a --plan")
+        return zeroq.search(net, prior, limits, COST, options, base, keep=keep, watch=watch)
+    images = zeroq.distilled(net, prior, options, keep, watch)
+    choices = [Bits(w, a) for w in options.weights for a in options.activations]
+    cost = hardware_cost(net, images, target.device, target.fps, choices, base, target.clock_mhz,
+                         lambda done, of: watch(Progress("price", done, of)))
+    for room in ROOMS:
+        within = {**cost.room(target.device, room), **limits}
+        found = zeroq.search(net, prior, within, together(cost, COST), options, base, images, keep=keep, watch=watch)
+        tried = q.quantize(deepcopy(net), found.plan.recipe(base))
+        q.calibrate(tried, [images], options.method)
+        try:
+            lutra.compile(tried, images[:1], target.device, fps=target.fps, clock_mhz=target.clock_mhz)
+            return found
+        except LutraError as e:
+            refused = e
+    raise refused
