@@ -53,6 +53,17 @@ def input_end(
     return (*before, *fed), fed, end
 
 
+def longest_of(source: Graph, start: Node) -> int | None:
+    """For an input that says how long sequences are, the length of the longest; None for any other."""
+    rooms = [n.args[0].out.shape[0] for n in source.users[start] if isinstance(n.op, src.Sequence) and n.args[1] is start]
+    return min(rooms) if rooms else None
+
+
+def lengths_end(longest: int) -> InputEnd:
+    """Of lengths (N, 1), each 1 to `longest`."""
+    return InputEnd(None, real(1.0), real(0.0), Range(1, longest), Constant(np.zeros(1, np.int64)), (1,), (1,))
+
+
 def _codes(op: Elementwise, scale: Array, offset: Array) -> Range:
     """The integers that a quantiser's values are."""
     if isinstance(op, src.Cast):

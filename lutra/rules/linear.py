@@ -25,7 +25,7 @@ def lower_matmul(low: Lowering, view: View, op: SourceMatMul, loc: str) -> View:
     k, m = op.weights.shape
     quant = None if op.quant is None else (op.quant[0].array.T, _transposed(op.quant[1].array, (k, m)))
     check_weights(op.weights.array.T, quant, loc)
-    view = _in_rows(low.settle(view, loc), k, loc)
+    view = in_rows(low.settle(view, loc), k, loc)
     ints = _one_lattice(low, low.integers(view, loc, zero=False), view, loc)
     rows = view.index.reshape(-1, k)
     order = rows[0] - rows[0].min()
@@ -41,7 +41,7 @@ def _one_lattice(low: Lowering, ints: Integers, view: View, loc: str) -> Integer
     return low.fixed(view, loc)
 
 
-def _in_rows(view: View, k: int, loc: str) -> View:
+def in_rows(view: View, k: int, loc: str) -> View:
     """The view with the k elements of each product together on its stream."""
     rows = view.index.reshape(-1, k)
     if (rows - rows[:1] == k * np.arange(len(rows))[:, None]).all() and np.ptp(rows[0]) == k - 1:

@@ -21,13 +21,14 @@ from lutra.ops.source import Elementwise, real
 from lutra.rules.affine import affine
 from lutra.rules.argmax import lower_argmax
 from lutra.rules.ends import InputEnd, OutputEnd
-from lutra.rules.entry import InputFormat, input_end, moved, ops_graph
+from lutra.rules.entry import InputFormat, input_end, lengths_end, longest_of, moved, ops_graph
 from lutra.rules.gated import gated_product
 from lutra.rules.integers import Lowering, Proof
 from lutra.rules.joins import lower_concat, lower_pairwise
 from lutra.rules.linear import lower_conv, lower_matmul, lower_transposed
 from lutra.rules.order import cut, upsampled
 from lutra.rules.pairs import Pair
+from lutra.rules.recurrent import lower_sequence, marked
 from lutra.rules.simplify import RULES, merged
 from lutra.rules.spatial import lower_average, lower_maxpool, lower_pad
 from lutra.rules.view import Chain, View
@@ -36,7 +37,7 @@ from lutra.rules.weights import check_weights
 Given = InputFormat | Mapping[str, InputFormat] | None
 Views = dict[Node, View]
 LAYERS = (src.MatMul, src.Conv, src.ConvTranspose)
-HARD = (*LAYERS, src.MaxPool, src.AveragePool)  # never left to the host
+HARD = (*LAYERS, src.MaxPool, src.AveragePool, src.Recurrent)  # never left to the host
 
 
 @dataclass(frozen=True)
@@ -113,10 +114,14 @@ def _begin(source: Graph, given: Given) -> tuple[list[InputEnd], list[Node], Vie
     starts: list[Node] = []
     views: Views = {}
     host: set[Node] = set()
+    data = sum(longest_of(source, start) is None for start in source.inputs)
     for k, start in enumerate(source.inputs):
         assert isinstance(start.op, Input)
-        done, fed, end = input_end(source, start, given.get(start.op.name) if isinstance(given, Mapping) else given)
-        node = Node(Input("x" if len(source.inputs) == 1 else f"x{k}", Tensor(end.shape, end.range)))
+        longest = longest_of(source, start)
+        own = given.get(start.op.name) if isinstance(given, Mapping) else given
+        done, fed, end = input_end(source, start, own) if longest is None else ((), start, lengths_end(longest))
+        name = "lengths" if longest else "x" if data == 1 else f"x{k}"
+        node = Node(Input(name, Tensor(end.shape, end.range)))
         chain: Chain = (src.Mul(end.scale),)
         if end.offset.array.any():
             chain = (*chain, src.Add(end.offset))
@@ -132,6 +137,8 @@ def _step(low: Lowering, views: tuple[View, ...], node: Node) -> View | None:
     op, loc = node.op, node.loc
     if isinstance(op, src.Pairwise):
         return lower_pairwise(low, views, op, loc)
+    if isinstance(op, src.Sequence):
+        return lower_sequence(low, views, op, loc)
     if isinstance(op, src.Concat):
         return lower_concat(low, views, op, loc)
     (view,) = views
@@ -195,4 +202,4 @@ def _output(low: Lowering, node: Node, views: Views) -> tuple[Node, OutputEnd]:
     assert found is not None
     inner = ops_graph([(op, "") for op in view.chain[count:]], view.node.out.shape)
     outer = ops_graph([(n.op, n.loc) for n in rest], view.index.shape)
-    return view.node, OutputEnd(real(found[0]), real(found[1]), inner, Constant(view.index), outer)
+    return marked(view.node), OutputEnd(real(found[0]), real(found[1]), inner, Constant(view.index), outer)
