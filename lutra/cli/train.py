@@ -1,4 +1,4 @@
-"""`lutra train`: a network of the zoo, trained in fixed point on a folder of images."""
+"""`lutra train`: a network of the zoo, trained in fixed point on a folder of images, or of lines of text."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ BITS = click.IntRange(1, 24)
 @click.command()
 @click.argument("name", required=False)
 @click.option("--data", "folder", type=click.Path(path_type=Path), help="Folder of images: idx files of MNIST, python "
-              "batches of CIFAR-10, or one .npz of x_train, y_train, x_test and y_test.")
+              "batches of CIFAR-10, or one .npz of x_train, y_train, x_test and y_test; of lines of text: "
+              "*_train.npz and *_test.npz of img4, offsets and text.")
 @click.option("--weights", type=BITS, help="Bits of the weights.")
 @click.option("--activations", type=BITS, help="Bits of the inputs of matrix products.")
 @click.option("--elementwise", type=BITS, help="Bits of normalisation, sums and means.")
@@ -34,7 +35,7 @@ BITS = click.IntRange(1, 24)
 @click.option("--float-epochs", type=int, help="Before, in floating point.")
 @click.option("--from", "start", type=click.Path(path_type=Path),
               help="A state dict in floating point to begin with, instead of training one.")
-@click.option("--batch", type=int, default=128, show_default=True, help="Images of a step.")
+@click.option("--batch", type=int, help="Images or lines of a step.")
 @click.option("--rate", type=float, help="Adam's learning rate in floating point; a third of it in fixed point.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--threads", type=click.IntRange(1), help="Of PyTorch.")

@@ -55,7 +55,8 @@ def input_end(
 
 def longest_of(source: Graph, start: Node) -> int | None:
     """For an input that says how long sequences are, the length of the longest; None for any other."""
-    rooms = [n.args[0].out.shape[0] for n in source.users[start] if isinstance(n.op, src.Sequence) and n.args[1] is start]
+    rooms = [n.args[0].out.shape[0] for n in source.users[start]
+             if isinstance(n.op, src.Sequence) and n.args[1] is start]
     return min(rooms) if rooms else None
 
 

@@ -119,7 +119,7 @@ def _begin(source: Graph, given: Given) -> tuple[list[InputEnd], list[Node], Vie
         assert isinstance(start.op, Input)
         longest = longest_of(source, start)
         own = given.get(start.op.name) if isinstance(given, Mapping) else given
-        done, fed, end = input_end(source, start, own) if longest is None else ((), start, lengths_end(longest))
+        done, fed, end = input_end(source, start, own) if longest is None else ((), (start,), lengths_end(longest))
         name = "lengths" if longest else "x" if data == 1 else f"x{k}"
         node = Node(Input(name, Tensor(end.shape, end.range)))
         chain: Chain = (src.Mul(end.scale),)

@@ -26,7 +26,7 @@ from lutra.rules.linear import in_rows
 from lutra.rules.spatial import narrow
 from lutra.rules.view import View, reshaped
 
-Columns = tuple[Array, Array]  # of x = integer * 2**-point: what a stream's integers are multiplied by, and what is added
+Columns = tuple[Array, Array]  # what a stream's integers are multiplied by, and what is added, to be x * 2**point
 
 
 def lower_sequence(low: Lowering, views: tuple[View, ...], op: src.Sequence, loc: str) -> View:

@@ -12,10 +12,12 @@ from typing import Any
 import lutra
 from lutra.errors import LutraError
 from lutra.quant import export
+from lutra.train import lines
 from lutra.train.checkpoint import read, write
 from lutra.train.data import load
+from lutra.train.reading import Reading, compiled, read_by
 from lutra.train.stages import Progress, Run, Settings, right
-from lutra.zoo.trainable import Bits, trainable
+from lutra.zoo.trainable import Bits, Trainable, trainable
 
 CHECKPOINT, NETWORK, MODEL = "checkpoint.pt", "network.pt", "network.onnx"
 EVERY = 200  # steps between checkpoints
@@ -42,7 +44,7 @@ class Options:
     elementwise: int | None = None
     epochs: int | None = None
     float_epochs: int | None = None
-    batch: int = 128
+    batch: int | None = None
     rate: float | None = None
     seed: int = 0
     start: Path | None = None
@@ -78,7 +80,7 @@ def train(name: str, folder: Path, out: Path, options: Options, watch: Watch = l
     a checkpoint that does not fit, a run that diverges.
     """
     plan, settings = trainable(name), settings_of(name, options)
-    run = Run(plan, settings, load(folder, plan.frame))
+    run = _run(plan, settings, folder)
     checkpoint = out / CHECKPOINT
     if options.resume and checkpoint.exists():
         run.load(read(checkpoint))
@@ -90,13 +92,20 @@ def train(name: str, folder: Path, out: Path, options: Options, watch: Watch = l
         for now in run.train():
             last = now.batch == now.batches
             if last:
-                now = replace(now, accuracy=right(run.results(options.checked), run.images.y_test))
+                now = replace(now, accuracy=run.accuracy(options.checked))
             if last or now.batch % EVERY == 0:
                 write(checkpoint, run.state())
             watch(now)
             log(now)
     write(checkpoint, run.state())
-    return finished(run, out, options)
+    return read_lines(run, out, options) if isinstance(run, Reading) else finished(run, out, options)
+
+
+def _run(plan: Trainable, settings: Settings, folder: Path) -> Run:
+    """On what the folder has of the plan's kind."""
+    if plan.lines:
+        return Reading(plan, settings, lines.load(folder))
+    return Run(plan, settings, load(folder, plan.frame))
 
 
 def settings_of(name: str, options: Options) -> Settings:
@@ -110,14 +119,15 @@ def settings_of(name: str, options: Options) -> Settings:
     if options.start is not None:
         epochs = (0, epochs[1])
     rate = plan.rate if options.rate is None else options.rate
+    batch = plan.batch if options.batch is None else options.batch
     for what, value, least, most in (
         ("bits", min(bits.weights, bits.activations, bits.elementwise), 1, 24), ("epochs", epochs[1], 1, SEED - 1),
-        ("epochs in floating point", epochs[0], 0, SEED - 1), ("batch", options.batch, 2, 1 << 16),
+        ("epochs in floating point", epochs[0], 0, SEED - 1), ("batch", batch, 2, 1 << 16),
         ("rate", rate, 1e-9, 10), ("seed", options.seed, 0, SEED - 1),
         ("images to check", options.checked, 1, 1 << 30)):
         if not least <= value <= most:
             raise LutraError(f"{what}: {value}", "train", f"use {least} to {most}")
-    return Settings(bits, epochs, options.batch, rate, seed=options.seed)
+    return Settings(bits, epochs, batch, rate, seed=options.seed)
 
 
 def weights_of(path: Path) -> dict[str, Any]:
@@ -155,6 +165,22 @@ def finished(run: Run, out: Path, options: Options) -> Outcome:
         refused = str(e)
     return Outcome(right(results, images.y_test), count, right(results[:count], images.y_test), integers,
                    results[:count].numel(), equal, refused, file, then)
+
+
+def read_lines(run: Reading, out: Path, options: Options) -> Outcome:
+    """Compile the trained reader, compare what both read, and write its state dict."""
+    file, wanted = write(out / NETWORK, run.net.state_dict()), run.images.test.texts
+    ours = run.read()
+    count = min(options.checked, len(ours))
+    integers, equal, refused = None, 0, None
+    try:
+        acc = compiled(run.net, int(run.images.test.lengths.max()), options.device)
+        theirs = read_by(acc, run.images, range(count))
+        integers, equal = lines.right(theirs, wanted[:count]), sum(map(str.__eq__, theirs, ours))
+    except LutraError as e:
+        refused = str(e)
+    return Outcome(lines.right(ours, wanted), count, lines.right(ours[:count], wanted[:count]), integers, count, equal,
+                   refused, file, None)
 
 
 @contextmanager

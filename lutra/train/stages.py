@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -71,14 +71,21 @@ class Run:
     part: tuple[int, int] = (0, 1)
     wrap: Callable[[nn.Module], nn.Module] = field(default=lambda net: net)
 
+    STEEPEST: ClassVar[float | None] = None  # norm of a gradient that is let through
+    WARMED: ClassVar[int] = 1  # steps until the learning rate is whole
+
     def __post_init__(self) -> None:
         torch.manual_seed(self.settings.seed)
         self.pixels = Pixels(*self.plan.normalise)
-        self.net = self.plan.make(self.settings.bits)
+        self.net = self.made()
         self.stage, self.epoch, self.batch = 0, 0, 0
         self.fresh = not self.settings.epochs[0]  # no training in floating point
         self.schedule: q.Schedule | None = None
         self._optimise()
+
+    def made(self) -> nn.Module:
+        """The untrained network."""
+        return self.plan.make(self.settings.bits)
 
     @property
     def batches(self) -> int:
@@ -112,27 +119,36 @@ class Run:
         """The batches that are left of an epoch."""
         settings = self.settings
         number = self.epoch + self.stage * settings.epochs[0]
-        found = epoch(self.images.x_train, self.images.y_train, settings.batch, settings.seed, number, self.batch,
-                      self.plan.flips, self.part)
         self.net.train()
-        for x, labels in found:
+        for loss in self.losses(number):
             rate = self._rate()
-            loss = F.cross_entropy(self.wrapped(self.pixels(x)), labels)
             value = loss.item()
             if not math.isfinite(value):
                 raise LutraError(f"the loss is {value}", f"epoch {self.epoch + 1}", "lower the learning rate")
             self.optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
+            if self.STEEPEST is not None:
+                nn.utils.clip_grad_norm_(self.net.parameters(), self.STEEPEST)
             self.optimiser.step()
             if self.schedule is not None:
                 self.schedule.step()
             self.batch += 1
             yield Progress(STAGES[self.stage], self.epoch, self.batch, self.batches, value, rate)
 
+    def losses(self, number: int) -> Iterator[Tensor]:
+        """Of the batches that are left of an epoch, one step's after the other."""
+        settings = self.settings
+        for x, labels in epoch(self.images.x_train, self.images.y_train, settings.batch, settings.seed, number,
+                               self.batch, self.plan.flips, self.part):
+            yield F.cross_entropy(self.wrapped(self.pixels(x)), labels)
+
     def _rate(self) -> float:
-        """The learning rate of the next step, a cosine to zero over the stage (arXiv:1608.03983); sets all groups."""
+        """The learning rate of the next step, a cosine to zero over the stage (arXiv:1608.03983); sets all groups.
+        A stage may begin with steps that are shorter.
+        """
         done = (self.epoch * self.batches + self.batch) / (self.settings.epochs[self.stage] * self.batches)
         share = (1 + math.cos(math.pi * done)) / 2
+        share *= min((self.epoch * self.batches + self.batch + 1) / self.WARMED, 1)
         for group in self.optimiser.param_groups:
             group["lr"] = group["whole"] * share
         return share * self._whole
@@ -144,7 +160,7 @@ class Run:
     def _enter(self) -> None:
         """Prepare the stage that `stage` says: the second begins with casts, their points fitted."""
         if self.stage == 1:
-            inputs = self._first_inputs()
+            inputs = self.first_inputs()
             if self.fresh:
                 settle(self.net, inputs)
             q.quantize(self.net, self.plan.recipe(self.settings.bits))
@@ -152,7 +168,7 @@ class Run:
         if self.stage < len(STAGES):
             self._optimise()
 
-    def _first_inputs(self) -> list[Tensor]:
+    def first_inputs(self) -> list[Tensor]:
         """Those that points are fitted on, the same in each process."""
         found = epoch(self.images.x_train, self.images.y_train, self.settings.batch, self.settings.seed, 0)
         return [self.pixels(x) for (x, _), _ in zip(found, range(CALIBRATED), strict=False)]
@@ -180,6 +196,10 @@ class Run:
         self.net.eval()
         x = torch.from_numpy(self.images.x_test[:count])
         return torch.cat([self.net(self.pixels(part)) for part in torch.split(x, EVALUATED)])
+
+    def accuracy(self, count: int | None = None) -> float:
+        """The share of the first test images that are right, or of all."""
+        return right(self.results(count), self.images.y_test)
 
     def load(self, state: dict[str, Any]) -> None:
         """Go on from there. Raises LutraError: it is no checkpoint, or that of a run with other settings."""

@@ -14,6 +14,8 @@ from lutra.zoo.nets.fracbnn import FracBNN
 from lutra.zoo.nets.fracbnn import recipe as fracbnn_recipe
 from lutra.zoo.nets.mlp import MLP
 from lutra.zoo.nets.mobilenet import MobileNet
+from lutra.zoo.nets.reader import Reader
+from lutra.zoo.nets.reader import recipe as reader_recipe
 from lutra.zoo.nets.resnet import ResNet
 from lutra.zoo.nets.small import SmallCNN
 
@@ -45,6 +47,8 @@ class Trainable:
         rate: Adam's learning rate in floating point; in fixed point it is a third of that.
         normalise: mean and deviation of pixels, which the host takes off: x = (pixel - mean) / deviation.
         flips: whether images are mirrored and shifted in training.
+        batch: images of a step.
+        lines: whether they are lines of text, of any length.
     """
 
     about: str
@@ -56,6 +60,8 @@ class Trainable:
     rate: float = 3e-3
     normalise: tuple[tuple[float, ...], tuple[float, ...]] = PLAIN
     flips: bool = False
+    batch: int = 128
+    lines: bool = False
 
 
 def fixed(bits: Bits) -> Recipe:
@@ -99,6 +105,8 @@ NETWORKS = {
                          fracbnn_recipe, COLOUR, Bits(1, 2, 16), (100, 30), flips=True),
     "fracbnn_small": Trainable("FracBNN of 8 layers, CIFAR-10", lambda b: FracBNN(1), fracbnn_recipe, COLOUR,
                                Bits(1, 2, 16), (60, 20), flips=True),
+    "ocr": Trainable("bidirectional LSTM that reads lines of text (CTC)", lambda b: Reader(2), lambda b: reader_recipe(
+        b.weights, b.activations), (1, 32, 0), Bits(4, 4, 16), (11, 2), 4e-3, batch=12, lines=True),
 }
 
 

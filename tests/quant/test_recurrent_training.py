@@ -12,6 +12,8 @@ from lutra.quant.recurrent.formats import Word
 from lutra.quant.recurrent.gru import GruFunction
 from lutra.quant.recurrent.lstm import LstmFunction
 from lutra.quant.recurrent.tables import entries, function, indices
+from lutra.rules.lower import lower
+from lutra.zoo.nets.reader import LineReader, Reader, recipe
 
 LENGTHS = torch.tensor([9, 4, 1])
 
@@ -46,8 +48,8 @@ def bits(w, a, rounding="RND", overflow="SAT"):
     return q.Recipe(weights, q.Fixed(a, signed=True), first_last=0, recurrent=inner)
 
 
-def quantised(net, recipe, x):
-    q.quantize(net, recipe)
+def quantised(net, formats, x):
+    q.quantize(net, formats)
     q.calibrate(net, [x])
     return net.eval()
 
@@ -60,10 +62,10 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "more", "recipe"), CASES)
-def test_evaluation_is_what_the_front_end_reads(kind, more, recipe):
+@pytest.mark.parametrize(("kind", "more", "formats"), CASES)
+def test_evaluation_is_what_the_front_end_reads_and_integers_are(kind, more, formats):
     x = torch.rand(3, 9, 6) * 4 - 2
-    net = quantised(made(kind, **more), recipe, x)
+    net = quantised(made(kind, **more), formats, x)
     model = load(net, x[:1])
     assert [p.name for p in model.inputs] == ["x", "lengths"]
     for lengths in (None, LENGTHS)[: 1 + isinstance(net.lstm, q.LSTM)]:
@@ -71,7 +73,45 @@ def test_evaluation_is_what_the_front_end_reads(kind, more, recipe):
         given = np.full((3, 1), 9) if lengths is None else lengths[:, None].numpy()
         values = model.graph.evaluate(x.double().numpy(), given)
         np.testing.assert_array_equal(values[model.graph.outputs[0]], ours)
+        found, inside = in_integers(model.graph, x.numpy(), given), np.arange(9) < given
+        np.testing.assert_array_equal(found[inside], ours[inside])
     assert len(np.unique(ours)) > 4  # not all saturated
+
+
+def in_integers(source, *frames):
+    """What the integer graph makes of frames, in real numbers."""
+    found = lower(source, None, "ecp5")
+    fed = (end.integers(f) for end, f in zip(found.inputs, frames, strict=True))
+    return found.output.real(found.graph.evaluate(*fed)[found.graph.outputs[0]])
+
+
+def test_a_line_reader_is_compiled_with_its_decoding():
+    torch.manual_seed(0)
+    reader = Reader(9, 6)
+    x = (torch.rand(4, 12, 32) * 16).floor() / 16
+    with torch.no_grad():
+        reader.out.weight.mul_(9)
+    quantised(reader, recipe(4, 4), x)
+    lengths = torch.tensor([12, 5, 1, 8])
+    wanted = q.CTCCollapse()(reader(x, lengths).argmax(2), lengths)
+    assert len(wanted.unique()) > 2
+    model = load(LineReader(reader), x[:1])
+    np.testing.assert_array_equal(in_integers(model.graph, x.numpy(), lengths[:, None].numpy()), wanted.numpy())
+
+
+def test_lengths_that_no_sequence_has_are_refused():
+    net = LineReader(quantised(Reader(9, 6), recipe(2, 2), torch.rand(2, 5, 32)))
+    end = lower(load(net, torch.zeros(1, 5, 32)).graph, None, "ecp5").inputs[1]
+    for length in (0, 6):
+        with pytest.raises(LutraError, match=f"the integer {length} is outside"):
+            end.integers(np.array([[3], [length]]))
+
+
+def test_a_blank_that_is_no_class_is_refused():
+    net = LineReader(quantised(Reader(9, 6), recipe(2, 2), torch.rand(2, 5, 32)))
+    net.collapse.blank = 9
+    with pytest.raises(LutraError, match="blank"):
+        lower(load(net, torch.zeros(1, 5, 32)).graph, None, "ecp5")
 
 
 def test_lengths_are_what_the_column_behind_them_does_not_change():
