@@ -16,7 +16,7 @@ from lutra.errors import LutraError
 from lutra.frames import gather, like, of_input, single
 from lutra.hw.axi import places
 from lutra.hw.netlist import Netlist
-from lutra.ir import Array, Graph, Input
+from lutra.ir import Array, Graph, Input, Node
 from lutra.ops.fetch.op import LATENCY
 from lutra.plan.assemble import assemble
 from lutra.plan.memory import bytes_a_cycle
@@ -26,6 +26,7 @@ from lutra.rules.lower import Lowered
 from lutra.sim.csim import CModel
 from lutra.sim.reference import Runner
 from lutra.sim.rtl import Memory, RtlModel, RtlRun, from_words, to_words
+from lutra.sim.sequences import inside, lengths_of, spread
 from lutra.tools.cache import Cache
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from lutra.synth import PlaceReport, SynthReport
     from lutra.synth.report import Resources
 
+Came = tuple[Array, Array | None]  # words of an output, and how many there had been at the end of each frame
 MEASURED = 4  # frames for a steady state, at least
 CELLS = {"lut": "TRELLIS_COMB", "ff": "TRELLIS_FF", "bram": "DP16KD", "dsp": "MULT18X18D"}  # nextpnr's names
 
@@ -165,6 +167,8 @@ class Accelerator:
         rng = np.random.default_rng(0)
         given = [(end.range, (frames, *end.shape)) for end in self.lowered.inputs]
         drawn = tuple(of.lo + of.step * rng.integers(0, of.levels, shape) for of, shape in given)
+        drawn = tuple(np.full_like(x, of.hi) if node in self._sequences.values() else x for x, (of, _), node in zip(
+            drawn, given, self.lowered.graph.inputs, strict=True))  # the longest sequences
         timing = self._rtl_run(drawn, 0.0, 0, None, self._filled).timing(frames)
         waits = self.interval > max(self.plan.cycles.values())  # for memory
         self.measured["cycles"] = {"interval": timing.average if waits else timing.interval, "latency": timing.latency}
@@ -261,6 +265,7 @@ class Accelerator:
         """Random frames with their results, for a test bench: what is read of memory, then of each frame the words of
         each input and of each output, whole bytes, little endian.
         """
+        self._check_even("a test bench")
         rng = np.random.default_rng(seed)
         fed = tuple(e.range.lo + e.range.step * rng.integers(0, e.range.levels, (frames, *e.shape))
                     for e in self.lowered.inputs)
@@ -335,24 +340,37 @@ class Accelerator:
         return self._model.run(words, stalls=stalls, seed=seed, arrivals=arrivals, vcd=vcd, memory=memory,
                                writes=first_writes(self.plan, self.netlist, weights) if self.netlist.windows else None)
 
-    def _simulated(self, fed: tuple[Array, ...], backend: str) -> tuple[Array, ...]:
+    def _simulated(self, fed: tuple[Array, ...], backend: str) -> tuple[Came, ...]:
         """The words of each output, by C simulation of the HLS form."""
         if backend != "hls":
             raise LutraError(f"backend={backend!r} cannot be simulated", hint='"rtl" or "hls"')
-        return self._c_model.run(self._encoded(fed))
+        self._check_even("C simulation")
+        return tuple((words, None) for words in self._c_model.run(self._encoded(fed)))
 
-    def _words_of(self, run: RtlRun) -> tuple[Array, ...]:
-        return tuple(end.words for end in run.received)
+    def _words_of(self, run: RtlRun) -> tuple[Came, ...]:
+        return tuple((end.words, end.ends) for end in run.received)
+
+    def _check_even(self, what: str) -> None:
+        """LutraError where frames differ in how many words they have."""
+        if self._sequences:
+            raise LutraError(f"{what} of a network with sequences is not supported", "backend", "simulate the RTL")
 
     def _encoded(self, fed: tuple[Array, ...]) -> tuple[Array, ...]:
         """The words of each input's stream."""
         if not len(fed[0]):
             raise LutraError("there are no frames to simulate", "input", "give an array with at least one frame")
         words = []
-        for x, given, end in zip(fed, self.lowered.inputs, self.netlist.inputs, strict=True):
+        nodes = self.lowered.graph.inputs
+        for x, node, given, end in zip(fed, nodes, self.lowered.inputs, self.netlist.inputs, strict=True):
             lanes = self.netlist.width(end.stream) // given.range.bits
+            if node in self._sequences:
+                x = inside(x, fed[nodes.index(self._sequences[node])])
             words.append(to_words(given.range.encode(x).reshape(-1, lanes), given.range.bits))
         return tuple(words)
+
+    @cached_property
+    def _sequences(self) -> dict[Node, Node]:
+        return lengths_of(self.lowered.graph)
 
     @property
     def _filled(self) -> int:
@@ -361,13 +379,14 @@ class Accelerator:
                    for i in self.netlist.instances if i.block.region)
         return 2 * LATENCY + ceil(2 * held / bytes_a_cycle(self.plan.device, self.plan.clock_mhz)) if held else 0
 
-    def _decoded(self, words: tuple[Array, ...]) -> tuple[Array, ...]:
+    def _decoded(self, came: tuple[Came, ...]) -> tuple[Array, ...]:
         """The integers of each output, as the integer graph has them."""
         found = []
-        for received, node, end in zip(words, self.lowered.graph.outputs, self.netlist.outputs, strict=True):
+        for (words, ends), node, end in zip(came, self.lowered.graph.outputs, self.netlist.outputs, strict=True):
             of = node.out.range
-            codes = from_words(received, self.netlist.width(end.stream) // of.bits, of.bits)
-            found.append(of.decode(codes).reshape(-1, *node.out.shape))
+            values = of.decode(from_words(words, self.netlist.width(end.stream) // of.bits, of.bits))
+            found.append(spread(values, ends, node) if node in self._sequences and ends is not None
+                         else values.reshape(-1, *node.out.shape))
         return tuple(found)
 
 

@@ -1,0 +1,39 @@
+"""Frames of designs with sequences: what a stream carries of them, and what came of it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lutra.ir import Array, Graph, Node
+from lutra.ops.sequence import Sequential
+
+
+def lengths_of(graph: Graph) -> dict[Node, Node]:
+    """For each input and each output that is a sequence, the input that says how long it is."""
+    found: dict[Node, Node] = {}
+    for node in reversed(graph.nodes):  # from operators on sequences back to where these come from
+        if isinstance(node.op, Sequential):
+            found[node.args[0]] = node.args[-1]
+        elif node in found:
+            found.update(dict.fromkeys(node.args, found[node]))
+    return {n: found[n] for n in graph.inputs if n in found} | {
+        n: n.args[-1] for n in graph.outputs if isinstance(n.op, Sequential)}
+
+
+def inside(x: Array, lengths: Array) -> Array:
+    """The columns (M, ...) that sequences (N, T, ...) of these lengths (N, 1) have, one after another."""
+    found: Array = x[np.arange(x.shape[1]) < lengths]
+    return found
+
+
+def spread(values: Array, ends: Array, node: Node) -> Array:
+    """Frames (N, *shape) of an output that is a sequence, from its elements in a row and how many words there had been
+    at each frame's end.
+    """
+    size = node.out.size // node.out.shape[0]
+    frames = np.full((len(ends), node.out.size), getattr(node.op, "blank", 0), np.int64)
+    per_word = values.size // max(int(ends[-1]), 1)
+    for frame, part in zip(frames, np.split(values.ravel(), ends[:-1] * per_word), strict=True):
+        assert part.size % size == 0, (part.size, size)
+        frame[: part.size] = part
+    return frames.reshape(-1, *node.out.shape)
