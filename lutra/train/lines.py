@@ -65,8 +65,13 @@ class Lines:
         return torch.tensor([self.alphabet.index(c) + 1 for c in text])
 
     def said(self, labels: Sequence[int]) -> str:
-        """The text of classes; blanks say nothing."""
-        return "".join(self.alphabet[k - 1] for k in labels if k)
+        """The text of classes."""
+        return said(self.alphabet, labels)
+
+
+def said(alphabet: str, labels: Sequence[int]) -> str:
+    """The text of classes; blanks say nothing."""
+    return "".join(alphabet[k - 1] for k in labels if k)
 
 
 def load(folder: Path) -> Lines:

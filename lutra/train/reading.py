@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -98,5 +99,5 @@ def read_by(acc: Accelerator, lines: Lines, picked: Sequence[int]) -> list[str]:
         padded = torch.zeros(len(part), longest, height)
         padded[:, : x.shape[1]] = x
         labels = acc.run((padded.numpy(), lengths[:, None].numpy()))
-        found.update(zip(part, map(lines.said, labels.tolist()), strict=True))
+        found.update(zip(part, map(lines.said, labels.astype(np.int64).tolist()), strict=True))
     return [found[i] for i in picked]
