@@ -137,8 +137,8 @@ def main() -> None:
     options = parser(__doc__)
     options.add_argument("--only", help="one point, for example W4A4")
     options.add_argument("--lines", type=int, default=427, help="how many test lines")
-    options.add_argument("--device", default="xczu7ev")
-    options.add_argument("--fps", type=float, default=300, help="lines of the greatest length a second")
+    options.add_argument("--device", default="xc7z045")
+    options.add_argument("--fps", type=float, default=200, help="lines of the greatest length a second")
     args = options.parse_args()
     data = lines.load(args.data / "ocr")
     folder = Path(args.cache or "build") / "ocr"

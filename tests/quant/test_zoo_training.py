@@ -126,7 +126,7 @@ def test_scales_move_by_a_share_of_themselves():
     assert (last != first).any() and (np.abs(np.log2(last / first)) <= 0.012 * len(losses)).all()
 
 
-@pytest.mark.parametrize("name", [n for n in NETWORKS if n not in ("fracbnn", "resnet20", "ocr")])  # two in another size
+@pytest.mark.parametrize("name", [n for n in NETWORKS if n not in ("fracbnn", "resnet20", "ocr")])
 def test_every_network_trains(name, tmp_path):
     """By its own recipe, two batches of eight; what comes out compiles, and its integers are the network's."""
     plan = trainable(name)
