@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
 SUPPORTED = ("supported are convolutions, linear layers, BatchNorm, pooling, activations of one number, sums and "
-             "products, cat, views, slices, padding, nearest upsampling, argmax, softmax, the casts of lutra.quant, and "
+             "products, cat, views, slices, padding, nearest upsampling, argmax, softmax, the casts of lutra.quant and "
              "recurrent layers that it has quantised")
 
 
