@@ -5,10 +5,10 @@
     python bench/ocr.py --device xczu7ev --fps 300
 
 3,915 lines to train on, 427 to test; H = 96, CTC. The network in floating point is trained first, W8A8 and W4A4 start
-from it, W2A4 and W2A2 from W4A4's weights, W1A1 from W2A2's. Accuracy is 1 - edit distance / length over all test
-lines, as PyTorch computes it and through the integer graph of the compiled network. LUT and BRAM are the plan's, of all
-designs for one rate of lines of the greatest length; lines a second are those of the mean length. Runs are kept under
---cache.
+from it, W2A4 and W2A2 from W4A4's weights, W1A2 from W2A2's, W1A1 from those. Accuracy is 1 - edit distance / length
+over all test lines, as PyTorch computes it and through the integer graph of the compiled network. LUT and BRAM are the
+plan's, of designs for one rate of lines of the greatest length; lines a second are those of the mean length. Runs are
+kept under --cache.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Point:
 
 POINTS = {"W8A8": Point((8, 8), "float", 1, 5e-4), "W4A4": Point((4, 4), "float", 2, 1e-3),
           "W2A4": Point((2, 4), "W4A4", 2, 1e-3), "W2A2": Point((2, 2), "W4A4", 3, 2e-3),
-          "W1A1": Point((1, 1), "W2A2", 4, 2e-3)}
+          "W1A2": Point((1, 2), "W2A2", 4, 1.5e-3), "W1A1": Point((1, 1), "W1A2", 4, 1.5e-3)}
 
 
 def trained(name: str, data: lines.Lines, folder: Path) -> dict[str, torch.Tensor]:
