@@ -71,10 +71,7 @@ def distill(net: nn.Module, prior: Prior, count: int = 32, steps: int = 500, sta
         raise LutraError(f"{count} images, {steps} steps", "distill", "at least one of each")
     device = next((p.device for p in net.parameters()), torch.device("cpu"))
     low, high = (t.to(device) for t in prior.edges())
-    x = prior.noise(count, seed).to(device)
-    if x.ndim == 4:
-        x = x.to(memory_format=torch.channels_last)  # convolutions on a CPU take a third of the time
-    x.requires_grad_()
+    x = fast(prior.noise(count, seed).to(device)).requires_grad_()
     optimiser = torch.optim.Adam([x], rate)
     schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(optimiser, patience=max(steps // 5, 1), min_lr=LEAST_RATE)
     best, least, before = x.detach().clone(), float("inf"), float("nan")
@@ -148,6 +145,11 @@ def _distance(x: Tensor, mean: Tensor, deviation: Tensor, each: bool, path: str 
     variance, own = torch.var_mean(x, axes, correction=0)
     distance = (own - mean).square() + ((variance + EPSILON).sqrt() - deviation).square()
     return distance.sum(-1).mean()
+
+
+def fast(x: Tensor) -> Tensor:
+    """The same images with channels last in memory, where convolutions on a CPU take a third of the time."""
+    return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from lutra.quant.search.kept import Kept
 from lutra.quant.search.layers import Layer
 from lutra.quant.search.plan import layer_recipe
 from lutra.quant.sites import Site
-from lutra.quant.zeroq.distil import Progress, Watch, still
+from lutra.quant.zeroq.distil import Progress, Watch, fast, still
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def sensitivities(net: nn.Module, images: Tensor, paths: Sequence[str], weights:
     """
     kept = kept or Kept(None, "")
     device = next((p.device for p in net.parameters()), torch.device("cpu"))
-    x = images.to(device)
+    x = fast(images.to(device))
     found: tuple[dict[str, dict[int, float]], ...] = ({}, {})
     jobs = [(side, path, k) for path in paths for side, ks in enumerate((weights, activations)) for k in ks]
     with still(net), torch.no_grad():
