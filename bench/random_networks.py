@@ -104,7 +104,7 @@ def same_rtl(seeds: Iterable[int], cache: Path) -> int:
 
 
 def _netlist(plan: Plan) -> Netlist:
-    return assemble(plan.graph, plan.folds, plan.depths)
+    return assemble(plan.graph, plan.folds, plan.depths, shared=plan.shared)
 
 
 def _words(netlist: Netlist, low: Lowered, x: Array) -> Array:

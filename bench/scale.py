@@ -118,7 +118,7 @@ def phases(model: Path, fps: float, name: str, weights: str, folder: Path) -> di
         plan = phase(PLAN, lambda: build.plan_for(graph, target, CLOCK_MHZ, fps, weights=weights))
     except LutraError as e:
         return {"rows": phase.rows, "refused": str(e)}
-    netlist = phase("assemble", lambda: assemble(graph, plan.folds, plan.depths))
+    netlist = phase("assemble", lambda: assemble(graph, plan.folds, plan.depths, shared=plan.shared))
 
     def write() -> int:
         files = sources(netlist)

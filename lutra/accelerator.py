@@ -299,7 +299,7 @@ class Accelerator:
     @cached_property
     def netlist(self) -> Netlist:
         """The design as instances and streams."""
-        return assemble(self.lowered.graph, self.plan.folds, self.plan.depths)
+        return assemble(self.lowered.graph, self.plan.folds, self.plan.depths, shared=self.plan.shared)
 
     @cached_property
     def _runner(self) -> Runner:

@@ -75,6 +75,8 @@ def overview(out: Console, acc: Accelerator, folder: Path) -> None:
         (facts.device.lut_kind, f"{last.used.lut:,.0f} {last.how}, {percent(last.share.lut)} of {last.device}"),
         (facts.device.bram_kind, f"{last.used.bram:,.0f}, {percent(last.share.bram)}"),
     ]
+    if shared := sum(bool(layer.shares) for layer in facts.layers) // 2:
+        rows.append(("shared memories", f"{shared}, of the weights of two layers each"))
     if speed.bandwidth_gbs:
         rows.append(("off-chip memory", f"{speed.bandwidth_gbs:.3g} GB/s of {speed.available_gbs:.3g}"))
     if facts.timing:

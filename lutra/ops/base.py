@@ -16,9 +16,9 @@ from lutra.ops.events import events
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
-WRITTEN, ULTRA, OFFCHIP = "written", "ultra", "offchip"
-STREAMED = (WRITTEN, ULTRA, OFFCHIP)  # where constants that come as a stream are: in memories written at run time, of
-# LUTs or block RAM or of UltraRAM, or off the chip
+WRITTEN, ULTRA, OFFCHIP, SHARED = "written", "ultra", "offchip", "shared"
+STREAMED = (WRITTEN, ULTRA, OFFCHIP, SHARED)  # where constants that come as a stream are: in memories written at run
+# time, of LUTs or block RAM or of UltraRAM, off the chip, or in block RAM that two units share
 FAMILIES = ("xc7", "xcup", "ecp5")  # what synthesis and cost models distinguish
 
 

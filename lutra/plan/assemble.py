@@ -10,39 +10,43 @@ from lutra.ops.base import Fold
 from lutra.plan.names import Sink
 from lutra.plan.pipeline import Feed, Pipeline, connect
 from lutra.plan.ragged import ragged
+from lutra.plan.sharing import Pairs, block_of
 
 TOP = "lutra_top"
 
 
-def assemble(graph: Graph, folds: Mapping[Node, Fold], depths: Mapping[Sink, int], name: str = TOP) -> Netlist:
-    """The hardware of an integer graph; see `pipeline.connect`. Its ends have the order of the graph's."""
-    return netlist(connect(graph, folds, depths), name)
+def assemble(
+    graph: Graph, folds: Mapping[Node, Fold], depths: Mapping[Sink, int], name: str = TOP, shared: Pairs = ()
+) -> Netlist:
+    """The hardware of an integer graph; see `pipeline.connect`. Its ends have the order of the graph's. shared: the
+    pairs of matrices whose weights lie in one memory.
+    """
+    return netlist(connect(graph, folds, depths), name, shared)
 
 
-def netlist(pipe: Pipeline, name: str) -> Netlist:
-    """The netlist of a pipeline."""
+def netlist(pipe: Pipeline, name: str, shared: Pairs = ()) -> Netlist:
+    """The netlist of a pipeline; shared: see `assemble`."""
     blocks = [stage.block for stage in pipe.stages]
     names = [f"u{k}_{stage.unit.kind}" for k, stage in enumerate(pipe.stages)]
     widths = {Feed(None, k): blocks[s].inputs[port] for k, (s, port) in enumerate(pipe.inputs)}
     widths |= {Feed(k, port): width for k, block in enumerate(blocks) for port, width in enumerate(block.outputs)}
     wires = {feed: f"s{k}" for k, feed in enumerate(widths)}
-    feeders = {k: block for k, stage in enumerate(pipe.stages) if (block := stage.feeder)}
+    feeders = _feeders(pipe, names, shared)
+    constants = {s.sink: s for _, some in feeders.values() for s in some}
     readers: dict[Feed, str] = {}
     for k, feeds in enumerate(pipe.feeds):
         for feed, width in zip(feeds, blocks[k].inputs[: len(feeds)], strict=True):
             assert feed not in readers and width == widths[feed], (names[k], feed)
             readers[feed] = names[k]
     streams = [Stream(wires[f], width, None if f.stage is None else names[f.stage], readers.get(f), _words(pipe, f))
-               for f, width in widths.items()]
+               for f, width in widths.items()] + list(constants.values())
     instances: list[Instance] = []
     for k, unit in enumerate(names):
         given = tuple(wires[f] for f in pipe.feeds[k])
         if k in feeders:
-            feeder = _feeder(k, feeders[k], unit)
-            words = pipe.stages[k].xs[0].pixels * feeders[k].round
-            streams.append(Stream(feeder.outputs[0], feeders[k].outputs[0], feeder.name, unit, words))
-            instances.append(feeder)
-            given += feeder.outputs
+            instances.append(feeders[k][0])
+        if unit in constants:
+            given += (constants[unit].name,)
         outputs = tuple(wires[Feed(k, p)] for p in range(pipe.stages[k].sinks))
         instances.append(Instance(unit, blocks[k], given, outputs))
     uneven = ragged(pipe)
@@ -56,6 +60,17 @@ def _words(pipe: Pipeline, feed: Feed) -> int:
     return pipe.in_words[feed.port] if feed.stage is None else pipe.at(feed).words[1]
 
 
-def _feeder(k: int, block: Block, name: str) -> Instance:
-    """What gives stage k its constants."""
-    return Instance(f"u{k}_weights", block, (), (f"w{k}",), of=name)
+def _feeders(pipe: Pipeline, names: list[str], shared: Pairs) -> dict[int, tuple[Instance, list[Stream]]]:
+    """What gives stages their constants, by the first stage that it gives some, and the streams of them."""
+    place = {s.node: k for k, s in enumerate(pipe.stages) if s.unit is s.node.op}
+    given: list[tuple[tuple[int, ...], str, Block, tuple[int, ...]]]
+    given = [((k,), f"u{k}_weights", b, (b.round,)) for k, stage in enumerate(pipe.stages) if (b := stage.feeder)]
+    for i, j in ((place[a], place[b]) for a, b in shared):
+        block, rounds = block_of(pipe.stages[i], pipe.stages[j])
+        given.append(((i, j), f"u{i}_u{j}_weights", block, rounds))
+    found = {}
+    for ks, name, block, rounds in given:
+        streams = [Stream(f"w{k}", width, name, names[k], pipe.stages[k].xs[0].pixels * words)
+                   for k, width, words in zip(ks, block.outputs, rounds, strict=True)]
+        found[ks[0]] = Instance(name, block, (), tuple(s.name for s in streams), of=names[ks[0]]), streams
+    return found

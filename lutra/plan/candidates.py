@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from lutra.ir import Array, Graph, Input, Node, Tensor
-from lutra.ops.base import ULTRA, WRITTEN, Cost, Fold, Unit
+from lutra.ops.base import SHARED, ULTRA, WRITTEN, Cost, Fold, Unit
 from lutra.ops.fork.op import Fork
+from lutra.ops.matmul.op import MatMul
+from lutra.ops.shared import half_cost
 from lutra.ops.width.op import Width
 from lutra.plan.devices import Device
 from lutra.plan.lanes import Structure, structure
@@ -17,6 +20,7 @@ from lutra.plan.names import Sink, pipeline, sinks
 from lutra.plan.stages import Stage, folds_of, placed
 
 RESOURCES = ("lut", "ff", "bram", "dsp", "uram")
+BARRED = 2**62  # cycles: more than any interval
 RAMS = ("auto", "lut", "block")  # lanes and cycles do not depend on it; "auto" stays where the others are no better
 
 
@@ -46,6 +50,10 @@ class Layer:
         """For each candidate, the index of its lanes in `values`: (n, streams)."""
         pairs = zip(self.values, self.lanes.T, strict=True)
         return np.stack([np.searchsorted(values, column) for values, column in pairs], axis=1)
+
+    def barred(self, which: list[bool]) -> Layer:
+        """The same candidates, some of which are so slow that no choice has them."""
+        return replace(self, cycles=np.where(which, BARRED, self.cycles))
 
     def take(self, kept: Array) -> Layer:
         """The candidates at these indices."""
@@ -87,6 +95,12 @@ class Network:
         most: Array = np.max([t.reshape(-1, len(RESOURCES)).max(axis=0) for t in tables], axis=0)
         return most > 0
 
+    def without(self, ram: str, nodes: Set[Node]) -> Network:
+        """The same, of which no choice has this place for the memories of these nodes."""
+        layers = tuple(layer.barred([f.ram == ram for f in layer.folds]) if n in nodes else layer
+                       for n, layer in zip(self.nodes, self.layers, strict=True))
+        return Network(self.nodes, layers, self.joints)
+
     @cached_property
     def structure(self) -> Structure:
         """What ties the choices together, for the solver."""
@@ -123,17 +137,31 @@ def layer(node: Node, family: str, users: int = 1, weights: tuple[str, ...] = ()
     with the same lanes beats or equals in everything are left out.
     """
     streamed = [f for f in folds_of(node) if _streams(node, f, weights)] if weights else []
-    rams = weights if streamed else RAMS
-    stages = [placed("", node, replace(f, ram=ram)) for f in streamed or folds_of(node) for ram in rams]
-    lanes = np.array([(*s.lanes[0], s.lanes[1]) for s in stages[:: len(rams)]]).repeat(len(rams), 0)
-    cycles = np.array([s.cycles for s in stages[:: len(rams)]]).repeat(len(rams))
-    costs = np.array([vector(s.cost(family)) for s in stages])
+    alike = [[placed("", node, replace(f, ram=ram)) for ram in (weights if streamed else _rams(node, f, family))]
+             for f in streamed or folds_of(node)]
+    counts, stages = [len(some) for some in alike], [s for some in alike for s in some]
+    lanes = np.array([(*some[0].lanes[0], some[0].lanes[1]) for some in alike]).repeat(counts, 0)
+    cycles = np.array([some[0].cycles for some in alike]).repeat(counts)
+    costs = np.array([vector(_cost(s, family)) for s in stages])
     if users > 1:
         forks, which = np.unique(lanes[:, -1], return_inverse=True)
         behind = [_fork(node, users, int(n)) for n in forks]
         cycles = np.maximum(cycles, np.array([s.cycles for s in behind])[which])
         costs = costs + np.array([vector(s.cost(family)) for s in behind])[which]
     return _undominated(Layer(tuple(s.fold for s in stages), lanes, cycles, costs))
+
+
+def _rams(node: Node, fold: Fold, family: str) -> tuple[str, ...]:
+    """The places for a unit's memories."""
+    shares = isinstance(node.op, MatMul) and node.op.shares(fold, node.args[0].out, family)
+    return (*RAMS, SHARED) if shares else RAMS
+
+
+def _cost(stage: Stage, family: str) -> Cost:
+    """Resources of a stage, half of a memory that it shares among them."""
+    if not isinstance(stage.unit, MatMul) or stage.fold.ram != SHARED:
+        return stage.cost(family)
+    return stage.cost(family) + half_cost(stage.unit.shape(stage.fold, stage.xs[0]), family)
 
 
 def _streams(node: Node, fold: Fold, weights: tuple[str, ...]) -> bool:

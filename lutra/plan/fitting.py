@@ -9,13 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from lutra.ir import Array, Graph, Node
-from lutra.ops.base import Fold
+from lutra.ops.base import SHARED, Fold
 from lutra.ops.fifo.op import Fifo
 from lutra.plan.candidates import Network, vector
 from lutra.plan.depths import stream_depths
 from lutra.plan.devices import Device
 from lutra.plan.plan import Plan
 from lutra.plan.search import Choice
+from lutra.plan.sharing import left_alone, paired, settled
 from lutra.plan.solve import cheapest, within
 
 WHOLE_PLANS = 3  # made until one fits: in a large network the streams of each take many seconds
@@ -27,9 +28,10 @@ SMALL = 1 << 18  # elements a frame of all streams, up to which a whole plan tak
 class Fitting:
     """Plans of a graph within `limits` (of each resource), the cheapest by `price`.
 
-    What FIFOs cost is known only for whole plans. Where they push one over the limits, folds are chosen again within
-    what the FIFOs of the plans so far leave. So choices that do not fit without any FIFO are refused at once, and what
-    no such choice fits is refused though, rarely, one with fewer FIFOs might.
+    What FIFOs cost is known only for whole plans, and so is which units share memories, each of which costs half of one
+    until then. Where that pushes a plan over the limits, folds are chosen again within what the plans so far leave. So
+    choices that do not fit without any FIFO are refused at once, and what no such choice fits is refused though,
+    rarely, one with fewer FIFOs might.
     """
 
     graph: Graph
@@ -39,22 +41,37 @@ class Fitting:
     price: Array
     limits: Array
 
-    def plan(
-        self, pick: Callable[[Array], Choice | None], over: Plan | None = None
-    ) -> tuple[Plan | None, Plan | None]:
+    def plan(self, pick: Callable[[Array], Choice | None]) -> tuple[Plan | None, Plan | None]:
         """A plan within the limits, or None; and the last one that was over them, if any. pick: chooses folds within
-        limits; over: a plan that is over them already.
+        limits.
         """
-        fifos = np.zeros(len(self.limits)) if over is None else self._fifos(over)
+        over, more = None, np.zeros(len(self.limits))
         for _ in range(WHOLE_PLANS):
-            choice = pick(self.limits - fifos)
+            choice = pick(self.limits - more)
             if choice is None:
                 break
             plan = planned(self.graph, self.device, self.clock_mhz, self.folds(choice))
             if self._fits(plan):
                 return plan, over
-            over, fifos = plan, np.maximum(fifos, self._fifos(plan))
+            over, more = plan, np.maximum(more, np.array(vector(plan.cost)) - choice.cost)
         return None, over
+
+    def cheapest(self, interval: int) -> Choice | None:
+        """The cheapest choice with at most so many cycles."""
+        return self._settled(lambda net: cheapest(net, interval, self.price))
+
+    def within(self, interval: int, limits: Array) -> Choice | None:
+        """A cheap choice with at most so many cycles that fits limits."""
+        return self._settled(lambda net: within(net, interval, self.price, limits))
+
+    def _settled(self, pick: Callable[[Network], Choice | None]) -> Choice | None:
+        """A choice, made again where units were to share memories and found no other one: without that."""
+        choice = pick(self.choices)
+        if choice is None:
+            return None
+        folds = self.folds(choice)
+        alone = left_alone(paired(self.graph, folds, self.device.family), folds)
+        return pick(self.choices.without(SHARED, alone)) if alone else choice
 
     def cheapened(self, plan: Plan | None) -> Plan | None:
         """The cheapest that fits of this plan and, in a SMALL network, of faster ones: folds are chosen without FIFOs,
@@ -80,7 +97,7 @@ class Fitting:
         """The cheapest choice at the shortest interval at which one costs no more, without FIFOs."""
 
         def choice(k: int) -> Choice | None:
-            return cheapest(self.choices, int(self.choices.intervals[k]), self.price)
+            return self.cheapest(int(self.choices.intervals[k]))
 
         def enough(k: int) -> bool:
             found = choice(k)
@@ -101,14 +118,17 @@ class Fitting:
         that waits for it.
         """
         index, choice = fastest_within(self.choices, self.price, limits)
-        if choice is None or (interval := self.bare(choice).interval) == self.choices.intervals[index]:
-            return choice
-        bound = self.choices.intervals[np.searchsorted(self.choices.intervals, interval, "right") - 1]
-        return within(self.choices, int(bound), self.price, limits)
+        if choice is None:
+            return None
+        bound = int(self.choices.intervals[index])
+        if (interval := self.bare(choice).interval) != bound:
+            bound = int(self.choices.intervals[np.searchsorted(self.choices.intervals, interval, "right") - 1])
+        return self.within(bound, limits) or choice
 
     def bare(self, choice: Choice) -> Plan:
         """The plan of a choice without FIFOs."""
-        return Plan(self.graph, self.device, self.clock_mhz, self.folds(choice), {})
+        folds, shared = settled(self.graph, self.folds(choice), self.device)
+        return Plan(self.graph, self.device, self.clock_mhz, folds, {}, shared)
 
     def folds(self, choice: Choice) -> dict[Node, Fold]:
         """The folds of a choice."""
@@ -122,8 +142,9 @@ class Fitting:
 
 
 def planned(graph: Graph, device: Device, clock_mhz: float, folds: Mapping[Node, Fold]) -> Plan:
-    """The plan of these folds, with the stream depths that they need."""
-    return Plan(graph, device, clock_mhz, folds, stream_depths(graph, folds))
+    """The plan of these folds, with the stream depths that they need and the memories that units share."""
+    given, shared = settled(graph, folds, device)
+    return Plan(graph, device, clock_mhz, given, stream_depths(graph, given), shared)
 
 
 def fastest_within(choices: Network, price: Array, limits: Array) -> tuple[int, Choice | None]:

@@ -13,12 +13,10 @@ from lutra.plan.devices import Device
 from lutra.plan.fitting import Fitting, fastest_within
 from lutra.plan.memory import shortage
 from lutra.plan.plan import Plan
+from lutra.plan.prices import prices
 from lutra.plan.search import Choice
-from lutra.plan.solve import cheapest, within
 
 BUDGET = 0.7  # of every resource: beyond it, routing and timing become hard
-FF_WEIGHT = 0.1  # flip-flops come with their LUTs and are seldom what a device runs out of
-ABSENT = 1e6  # price of what the device does not have
 WHOLE = np.ones(len(RESOURCES))
 
 
@@ -36,10 +34,10 @@ def for_fps(graph: Graph, device: Device, clock_mhz: float, fps: float, weights:
     choices = network(graph, device.family, stream_places(device, weights))
     fitting = Fitting(graph, device, clock_mhz, choices, prices(device), _capacity(device))
     interval = int(clock_mhz * 1e6 / fps * (1 + 1e-12))  # a rate that was computed from a whole interval gives it back
-    best = cheapest(fitting.choices, interval, fitting.price)
+    best = fitting.cheapest(interval)
     if best is None:
         raise _too_fast(fitting, fps, interval)
-    plan, found = fitting.plan(lambda room: within(fitting.choices, interval, fitting.price, room))
+    plan, found = fitting.plan(lambda room: fitting.within(interval, room))
     if plan := fitting.cheapened(plan or found):
         if short := shortage(plan, fps):
             raise short
@@ -65,7 +63,7 @@ def for_budget(
     plan, found = fitting.plan(fitting.fastest)
     if plan is not None:
         return plan
-    smallest = cheapest(choices, int(choices.intervals[-1]), fitting.price)
+    smallest = fitting.cheapest(int(choices.intervals[-1]))
     assert smallest is not None
     raise _too_small(_needed(smallest, found), device, share, "the smallest fold of this model",
                      "choose a larger device or budget")
@@ -82,12 +80,6 @@ def _what_fits(plan: Plan | None) -> str:
         return "no fold of this model fits; choose a larger device"
     folds = ", ".join(f"{plan.names[n]} {f}" for n, f in plan.folds.items() if n.op.kind == "matmul")
     return f"{plan.fps:.6g} frames/s fit" + (f", with {folds}" if folds else "")
-
-
-def prices(device: Device) -> Array:
-    """What a unit of each resource costs, as a share of the device."""
-    weights = {"ff": FF_WEIGHT}
-    return np.array([weights.get(r, 1.0) / have if (have := getattr(device, r)) else ABSENT for r in RESOURCES])
 
 
 def _capacity(device: Device) -> Array:

@@ -12,13 +12,14 @@ from typing import Any
 
 from lutra.errors import LutraError
 from lutra.ir import Graph, Node
-from lutra.ops.base import ULTRA, WRITTEN, Fold, Unit
+from lutra.ops.base import OFFCHIP, SHARED, ULTRA, WRITTEN, Fold, Unit
 from lutra.plan.candidates import RAMS, layer, stream_places
 from lutra.plan.devices import Device
 from lutra.plan.fitting import planned
-from lutra.plan.goals import prices
 from lutra.plan.names import layer_names, pipeline
 from lutra.plan.plan import Plan
+from lutra.plan.prices import prices
+from lutra.plan.sharing import check_asked
 from lutra.plan.stages import folds_of, placed
 
 
@@ -29,21 +30,26 @@ def by_hand(
     """The plan with these folds.
 
     spec: for each layer, by its name ("matmul0") or its place in the pipeline ("0"), some of pe, simd, ram ("auto",
-    "lut", "block", and for a matrix "offchip"; where its weights are written, "written" or "ultra"), mul ("auto",
-    "lut", "dsp", "dsp2", "shifts", "adders") and, for a recurrent cell, simd_r, its states a cycle; or the path of a
-    .toml or .json file with that. What a layer leaves out is 1 and "auto", for a matrix's ram what `weights` says, for
-    simd_r as few as keep up with simd. A layer that is not named gets its cheapest fold that is no slower than the
-    slowest named one, so that it does not bound the rate (its fastest fold where none is).
-    LutraError for a layer that does not exist, a key that is not one of these, and a fold that is not legal.
+    "lut", "block", and for a matrix "offchip", or "shared": in block RAM in which another such layer's weights lie,
+    too; where its weights are written, "written" or "ultra"), mul ("auto", "lut", "dsp", "dsp2", "shifts", "adders")
+    and, for a recurrent cell, simd_r, its states a cycle; or the path of a .toml or .json file with that. What a layer
+    leaves out is 1 and "auto", for a matrix's ram what `weights` says, for simd_r as few as keep up with simd. A layer
+    that is not named gets its cheapest fold that is no slower than the slowest named one, so that it does not bound the
+    rate (its fastest fold where none is).
+    LutraError for a layer that does not exist, a key that is not one of these, a fold that is not legal, and "shared"
+    where no other layer's memory saves a block with it.
     """
     given = _read(spec) if isinstance(spec, str | PathLike) else spec
     names = layer_names(graph)
     folds = dict(_fold(graph, names, str(name), fields, device, weights) for name, fields in given.items())
+    wanted = dict(folds)
     slowest = max((placed("", n, f).cycles for n, f in folds.items()), default=0)
     for node in pipeline(graph):
         if node not in folds:
             folds[node] = _cheapest(node, slowest, device, weights)
-    return planned(graph, device, clock_mhz, folds)
+    plan = planned(graph, device, clock_mhz, folds)
+    check_asked(plan.shared, wanted, names)
+    return plan
 
 
 def _read(path: str | PathLike[str]) -> Mapping[str, Any]:
@@ -86,7 +92,8 @@ def _fold(
     places = node.op.places(fold) if isinstance(node.op, Unit) else ()
     if weights in places and "ram" not in fields:
         fold = replace(fold, ram=weights)
-    rams = tuple(p for p in places if p != ULTRA or device.uram) if WRITTEN in places else (*RAMS, *places)
+    shares = (SHARED,) if OFFCHIP in places else ()  # a matrix that stays
+    rams = tuple(p for p in places if p != ULTRA or device.uram) if WRITTEN in places else (*RAMS, *shares, *places)
     if fold.ram not in rams:
         raise LutraError(f"ram={fold.ram!r}", where, f"one of {', '.join(rams)}")
     try:

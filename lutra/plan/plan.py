@@ -10,13 +10,15 @@ from typing import Any
 
 from lutra.errors import LutraError
 from lutra.ir import Graph, Node
-from lutra.ops.base import Cost, Fold
+from lutra.ops.base import SHARED, Cost, Fold
+from lutra.ops.shared import shared_cost
 from lutra.ops.weights import port_cost
 from lutra.plan.devices import Device, device
 from lutra.plan.memory import read_cycles
 from lutra.plan.names import OUTPUT, Sink, layer_names, pipeline, sinks
 from lutra.plan.pipeline import Pipeline, connect
 from lutra.plan.schedule import latency
+from lutra.plan.sharing import Pairs, check, shape
 from lutra.plan.stages import Stage
 
 RESOURCES = ("lut", "ff", "bram", "dsp", "uram")
@@ -25,7 +27,8 @@ RESOURCES = ("lut", "ff", "bram", "dsp", "uram")
 @dataclass(frozen=True, eq=False)
 class Plan:
     """Choices for a graph. `folds` has every unit and join, and may have the lanes of an input that several read;
-    `depths` has the streams with a FIFO, by who reads them.
+    `depths` has the streams with a FIFO, by who reads them; `shared` the pairs of matrices whose weights lie in one
+    memory, which are those of folds with `ram` SHARED.
 
     Frozen: `dataclasses.replace(plan, clock_mhz=150)` makes another one.
     """
@@ -35,6 +38,7 @@ class Plan:
     clock_mhz: float
     folds: Mapping[Node, Fold]
     depths: Mapping[Sink, int]
+    shared: Pairs = ()
 
     def __post_init__(self) -> None:
         if not 0 < self.clock_mhz < float("inf"):
@@ -42,6 +46,7 @@ class Plan:
         assert set(self.folds) - set(self.graph.inputs) == set(pipeline(self.graph)), "a fold for each unit"
         streams = {sink for readers in sinks(self.graph).values() for sink in readers}
         assert set(self.depths) <= streams and all(d > 0 for d in self.depths.values()), "depths are of streams"
+        check(self.shared, self.folds)
         for field in ("folds", "depths"):
             object.__setattr__(self, field, MappingProxyType(dict(getattr(self, field))))
 
@@ -99,8 +104,17 @@ class Plan:
 
     @cached_property
     def costs(self) -> Mapping[str, Cost]:
-        """Estimated resources of each stage by its name."""
-        return {s.name: s.cost(self.device.family) for s in self.stages}
+        """Estimated resources of each stage by its name; a memory that two share is with the first of them."""
+        family = self.device.family
+        memories = {a: shared_cost(shape(a, self.folds[a]), shape(b, self.folds[b]), family) for a, b in self.shared}
+        return {s.name: s.cost(family) + (memories.get(s.node, Cost()) if s.unit is s.node.op else Cost())
+                for s in self.stages}
+
+    @cached_property
+    def partners(self) -> Mapping[str, str]:
+        """Of each layer whose weights lie in a memory that it shares, the other one, by their names."""
+        pairs = [(self.names[a], self.names[b]) for a, b in self.shared]
+        return {one: other for a, b in pairs for one, other in ((a, b), (b, a))}
 
     @cached_property
     def cost(self) -> Cost:
@@ -118,8 +132,11 @@ class Plan:
         return shares(self.cost, self.device)
 
     def refold(self, node: Node, fold: Fold) -> Plan:
-        """The plan with another fold for one unit."""
-        return replace(self, folds={**self.folds, node: fold})
+        """The plan with another fold for one unit; whose weights shared a memory with its own has one for itself."""
+        assert fold.ram != SHARED, fold
+        left = [n for pair in self.shared if node in pair for n in pair]
+        folds = {**self.folds, **{n: replace(self.folds[n], ram="block") for n in left}, node: fold}
+        return replace(self, folds=folds, shared=tuple(pair for pair in self.shared if node not in pair))
 
     def to_json(self) -> dict[str, Any]:
         """As JSON data, without the graph; nodes by their index in `graph.nodes`, streams by the index of the node
@@ -128,7 +145,9 @@ class Plan:
         index = {n: str(i) for i, n in enumerate(self.graph.nodes)}
         folds = {index[n]: asdict(f) for n, f in self.folds.items()}
         depths = {f"{index[s.user] if s.user else OUTPUT}.{s.port}": d for s, d in self.depths.items()}
-        return {"device": self.device.name, "clock_mhz": self.clock_mhz, "folds": folds, "depths": depths}
+        shared = [[index[n] for n in pair] for pair in self.shared]
+        return {"device": self.device.name, "clock_mhz": self.clock_mhz, "folds": folds, "depths": depths,
+                "shared": shared}
 
     @staticmethod
     def from_json(data: Mapping[str, Any], graph: Graph) -> Plan:
@@ -139,7 +158,8 @@ class Plan:
         for stream, depth in data["depths"].items():
             user, port = stream.split(".")
             depths[Sink(None if user == OUTPUT else nodes[int(user)], int(port))] = int(depth)
-        return Plan(graph, device(data["device"]), data["clock_mhz"], folds, depths)
+        shared = tuple((nodes[int(a)], nodes[int(b)]) for a, b in data.get("shared", ()))  # before sharing: none
+        return Plan(graph, device(data["device"]), data["clock_mhz"], folds, depths, shared)
 
 
 def shares(cost: Cost, of: Device) -> dict[str, float]:

@@ -89,7 +89,9 @@ def reweighted(plan: Plan, weights: Mapping[str, Any]) -> Plan:
         done[node] = node if op is node.op and args == node.args else Node(op, args, node.loc)
     graph = Graph(tuple(done[n] for n in plan.graph.inputs), tuple(done[n] for n in plan.graph.outputs))
     depths = {s if s.user is None else s._replace(user=done[s.user]): d for s, d in plan.depths.items()}
-    return replace(plan, graph=graph, folds={done[n]: f for n, f in plan.folds.items()}, depths=depths)
+    shared = tuple((done[a], done[b]) for a, b in plan.shared)
+    folds = {done[n]: f for n, f in plan.folds.items()}
+    return replace(plan, graph=graph, folds=folds, depths=depths, shared=shared)
 
 
 def _checked(op: object, values: Array, name: str) -> MatMul:

@@ -8,6 +8,7 @@ from dataclasses import fields
 from lutra.ir import Constant
 from lutra.ops.base import Cost
 from lutra.ops.fifo.op import Fifo
+from lutra.ops.matmul.op import MatMul
 from lutra.plan.devices import Device as Chip
 from lutra.plan.memory import available_gbs
 from lutra.plan.plan import Plan
@@ -114,6 +115,8 @@ def _layer(plan: Plan, k: int, synthesised: Cost | None) -> Layer:
     x, out = stage.xs[0], stage.out
     constants = _constants(stage)
     memories = [m for block in (stage.block, stage.feeder) if block for m in block.memories.values()]
+    if stage.name in plan.partners and isinstance(stage.unit, MatMul):
+        memories.append(stage.unit.memory(stage.fold, x))
     return Layer(
         name=stage.name,
         operation=stage.unit.kind,
@@ -136,6 +139,7 @@ def _layer(plan: Plan, k: int, synthesised: Cost | None) -> Layer:
         estimated=_resources(plan.costs[stage.name]),
         synthesised=_resources(synthesised) if synthesised else None,
         feeds=tuple("" if f.stage is None else plan.pipeline.at(f).name for f in plan.pipeline.feeds[k]),
+        shares=plan.partners.get(stage.name, ""),
     )
 
 

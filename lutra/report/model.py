@@ -47,7 +47,8 @@ class Layer:
     `feeds` names what fills each of its inputs, "" being an input of the design; `in_shape`, `in_bits` and `in_range`
     are of the first. `share` is cycles over the interval. `weight_bits` and `weights` are 0 for a unit without
     constants; `memory_bits` is what its constants take. `stream_bits` is the width of the stream that leaves it,
-    `stream_depth` the words that a FIFO holds (0: it is none).
+    `stream_depth` the words that a FIFO holds (0: it is none). `shares` names the layer whose constants lie in the same
+    memory, which the first of both counts ("": none's).
     """
 
     name: str
@@ -71,6 +72,7 @@ class Layer:
     estimated: Resources
     synthesised: Resources | None = None
     feeds: tuple[str, ...] = ("",)
+    shares: str = ""
 
 
 @dataclass(frozen=True)

@@ -22,10 +22,10 @@ from lutra.plan.candidates import network as choices_of
 from lutra.plan.devices import device
 from lutra.plan.fitting import planned
 from lutra.plan.folding import by_hand, for_budget, for_fps
-from lutra.plan.goals import prices
 from lutra.plan.names import layer_names, pipeline
 from lutra.plan.pipeline import connect
 from lutra.plan.plan import Plan
+from lutra.plan.prices import prices
 from lutra.plan.search import measure
 from lutra.plan.solve import cheapest
 

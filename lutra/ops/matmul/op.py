@@ -34,6 +34,7 @@ from lutra.ops.matmul.lanes import Lanes
 from lutra.ops.matmul.parities import with_parities
 from lutra.ops.matmul.product import product
 from lutra.ops.rom import in_block, slice_bits
+from lutra.ops.shared import may_share
 from lutra.ops.weights import written, written_cost
 
 if TYPE_CHECKING:
@@ -204,6 +205,15 @@ class MatMul(Unit):
         if fold.mul == "adders":
             return ()
         return (OFFCHIP,) if self.span is None else (WRITTEN, ULTRA)
+
+    def shape(self, fold: Fold, x: Tensor) -> tuple[int, int]:
+        """Words of the memory of weights, and bits of one."""
+        nf, sf = self.folded(fold, x)
+        return nf * sf, self._width(fold, x)
+
+    def shares(self, fold: Fold, x: Tensor, family: str) -> bool:
+        """Whether its weights may share a block memory with another unit's, and need less of one so (`ram` SHARED)."""
+        return self.span is None and fold.mul != "adders" and may_share(self.shape(fold, x), family)
 
     def addresses(self, fold: Fold, x: Tensor) -> int:
         """Of the memory that holds them, where that is written."""
