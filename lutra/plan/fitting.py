@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Set
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from lutra.ir import Array, Graph, Node
 from lutra.ops.base import SHARED, Fold
 from lutra.ops.fifo.op import Fifo
-from lutra.plan.candidates import Network, vector
+from lutra.plan.candidates import RESOURCES, Network, vector
 from lutra.plan.depths import stream_depths
 from lutra.plan.devices import Device
 from lutra.plan.plan import Plan
@@ -19,6 +20,7 @@ from lutra.plan.search import Choice
 from lutra.plan.sharing import left_alone, paired, settled
 from lutra.plan.solve import cheapest, within
 
+BRAM = RESOURCES.index("bram")
 WHOLE_PLANS = 3  # made until one fits: in a large network the streams of each take many seconds
 FASTER = (1 / 2, 1 / 4)  # of what a plan's FIFOs cost, that the folds of faster ones may cost more
 SMALL = 1 << 18  # elements a frame of all streams, up to which a whole plan takes a small part of compiling
@@ -28,10 +30,12 @@ SMALL = 1 << 18  # elements a frame of all streams, up to which a whole plan tak
 class Fitting:
     """Plans of a graph within `limits` (of each resource), the cheapest by `price`.
 
-    What FIFOs cost is known only for whole plans, and so is which units share memories, each of which costs half of one
-    until then. Where that pushes a plan over the limits, folds are chosen again within what the plans so far leave. So
-    choices that do not fit without any FIFO are refused at once, and what no such choice fits is refused though,
-    rarely, one with fewer FIFOs might.
+    What FIFOs cost is known only for whole plans. Where they push one over the limits, folds are chosen again within
+    what the FIFOs of the plans so far leave. So choices that do not fit without any FIFO are refused at once, and what
+    no such choice fits is refused though, rarely, one with fewer FIFOs might.
+
+    Folds are chosen as if each unit had its memories for itself, and then two share one where that costs less. Where
+    no folds fit so, they are chosen with halves of memories among what there is (`lutra.plan.sharing`).
     """
 
     graph: Graph
@@ -50,7 +54,7 @@ class Fitting:
             choice = pick(self.limits - more)
             if choice is None:
                 break
-            plan = planned(self.graph, self.device, self.clock_mhz, self.folds(choice))
+            plan = self._planned(choice)
             if self._fits(plan):
                 return plan, over
             over, more = plan, np.maximum(more, np.array(vector(plan.cost)) - choice.cost)
@@ -65,7 +69,14 @@ class Fitting:
         return self._settled(lambda net: within(net, interval, self.price, limits))
 
     def _settled(self, pick: Callable[[Network], Choice | None]) -> Choice | None:
-        """A choice, made again where units were to share memories and found no other one: without that."""
+        """A choice without shared memories or, where there is none, with them."""
+        choice = pick(self._apart)
+        return self._halved(pick) if choice is None and self.limits[BRAM] else choice
+
+    def _halved(self, pick: Callable[[Network], Choice | None]) -> Choice | None:
+        """A choice with halves of memories that are shared; made again, where units find no other one for it, without
+        theirs.
+        """
         choice = pick(self.choices)
         if choice is None:
             return None
@@ -74,24 +85,22 @@ class Fitting:
         return pick(self.choices.without(SHARED, alone)) if alone else choice
 
     def cheapened(self, plan: Plan | None) -> Plan | None:
-        """The cheapest that fits of this plan and, in a SMALL network, of faster ones: folds are chosen without FIFOs,
-        and a faster network may need fewer of them.
+        """The cheapest that fits of this plan and, in a SMALL network, of one whose folds are chosen for memories that
+        are shared, and of faster ones: folds are chosen without FIFOs, and a faster network may need fewer of them.
         """
         best = plan if plan and self._fits(plan) else None
         if plan is None or sum(n.out.size for n in self.graph.nodes) > SMALL:
             return best
         fifos, price = float(self.price @ self._fifos(plan)), self._price(plan)
-        below = float("inf")
+        halved, below = self._halved(lambda net: cheapest(net, plan.interval, self.price)), float("inf")
+        tried = [self._planned(halved)] if halved and SHARED in {f.ram for f in self.folds(halved).values()} else []
         for share in FASTER:
             choice = self._fastest_for(min(price - (1 - share) * fifos, below))
-            faster = self.bare(choice) if choice else plan
-            if choice is None or faster.interval >= plan.interval:
+            if choice is None or self.bare(choice).interval >= plan.interval:
                 break
             below = float(self.price @ choice.cost) * (1 - 1e-9)  # the next one is another one
-            faster = planned(self.graph, self.device, self.clock_mhz, self.folds(choice))
-            if self._fits(faster) and (best is None or self._price(faster) < self._price(best)):
-                best = faster
-        return best
+            tried.append(self._planned(choice))
+        return min((p for p in [best, *tried] if p and self._fits(p)), key=self._price, default=None)
 
     def _fastest_for(self, price: float) -> Choice | None:
         """The cheapest choice at the shortest interval at which one costs no more, without FIFOs."""
@@ -107,6 +116,11 @@ class Fitting:
         k = bisect_left(indices, True, key=enough)
         return choice(k) if k in indices else None
 
+    @cached_property
+    def _apart(self) -> Network:
+        """The choices with no memory that is shared."""
+        return self.choices.without(SHARED, set(self.choices.nodes))
+
     def _price(self, plan: Plan) -> float:
         return float(self.price @ vector(plan.cost))
 
@@ -117,13 +131,24 @@ class Fitting:
         """The cheapest of the fastest choices within limits; where off-chip memory is slower than that, the cheapest
         that waits for it.
         """
-        index, choice = fastest_within(self.choices, self.price, limits)
+        index, choice = fastest_within(self._apart, self.price, limits)
+        if choice is None:
+            index, choice = fastest_within(self.choices, self.price, limits)
         if choice is None:
             return None
         bound = int(self.choices.intervals[index])
         if (interval := self.bare(choice).interval) != bound:
             bound = int(self.choices.intervals[np.searchsorted(self.choices.intervals, interval, "right") - 1])
         return self.within(bound, limits) or choice
+
+    def _planned(self, choice: Choice) -> Plan:
+        """The whole plan of a choice; with memories for each unit, where it fits only so."""
+        folds = self.folds(choice)
+        plan = planned(self.graph, self.device, self.clock_mhz, folds)
+        if self._fits(plan) or any(f.ram == SHARED for f in folds.values()):
+            return plan
+        apart = replace(plan, folds=folds, shared=())
+        return apart if self._fits(apart) else plan
 
     def bare(self, choice: Choice) -> Plan:
         """The plan of a choice without FIFOs."""
@@ -141,10 +166,14 @@ class Fitting:
         return np.array(vector(sum(fifos, plan.port_cost)))
 
 
-def planned(graph: Graph, device: Device, clock_mhz: float, folds: Mapping[Node, Fold]) -> Plan:
-    """The plan of these folds, with the stream depths that they need and the memories that units share."""
-    given, shared = settled(graph, folds, device)
-    return Plan(graph, device, clock_mhz, given, stream_depths(graph, given), shared)
+def planned(
+    graph: Graph, device: Device, clock_mhz: float, folds: Mapping[Node, Fold], given: Set[Node] = frozenset()
+) -> Plan:
+    """The plan of these folds, with the stream depths that they need and the memories that units share. given: nodes
+    whose memories stay where the folds say.
+    """
+    chosen, shared = settled(graph, folds, device, given)
+    return Plan(graph, device, clock_mhz, chosen, stream_depths(graph, folds), shared)
 
 
 def fastest_within(choices: Network, price: Array, limits: Array) -> tuple[int, Choice | None]:

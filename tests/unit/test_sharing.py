@@ -51,7 +51,7 @@ def plan(dense):
 
 def alone(monkeypatch):
     """No matrix may share."""
-    monkeypatch.setattr(MatMul, "shares", lambda *_: False)
+    monkeypatch.setattr(MatMul, "memorises", lambda *_: False)
 
 
 def test_half_of_the_blocks(dense, plan, monkeypatch):

@@ -213,7 +213,11 @@ class MatMul(Unit):
 
     def shares(self, fold: Fold, x: Tensor, family: str) -> bool:
         """Whether its weights may share a block memory with another unit's, and need less of one so (`ram` SHARED)."""
-        return self.span is None and fold.mul != "adders" and may_share(self.shape(fold, x), family)
+        return self.memorises(fold) and may_share(self.shape(fold, x), family)
+
+    def memorises(self, fold: Fold) -> bool:
+        """Whether its weights lie in a memory that never changes, in the unit."""
+        return self.span is None and fold.mul != "adders" and fold.ram not in STREAMED
 
     def addresses(self, fold: Fold, x: Tensor) -> int:
         """Of the memory that holds them, where that is written."""
