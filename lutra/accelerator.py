@@ -214,7 +214,7 @@ class Accelerator:
         """The design's HLS form: name to text, C++ and memories. LutraError for an operator that has none."""
         from lutra.hw.cpp import sources
 
-        return sources(self.netlist)
+        return sources(self.hls_netlist)
 
     def memory_map(self) -> list[dict[str, Any]]:
         """Where the constants of each layer that streams them lie in the memory image, `weights.bin` of a build folder:
@@ -302,6 +302,12 @@ class Accelerator:
         return assemble(self.lowered.graph, self.plan.folds, self.plan.depths, shared=self.plan.shared)
 
     @cached_property
+    def hls_netlist(self) -> Netlist:
+        """The same for HLS, whose units each have their memories for themselves: a function reads arrays of its own."""
+        plan = self.plan.apart()
+        return assemble(plan.graph, plan.folds, plan.depths)
+
+    @cached_property
     def _runner(self) -> Runner:
         return Runner(self.lowered.graph, self.cache)
 
@@ -311,7 +317,7 @@ class Accelerator:
 
     @cached_property
     def _c_model(self) -> CModel:
-        return CModel.build(self.netlist, self.cache)
+        return CModel.build(self.hls_netlist, self.cache)
 
     def _fed(self, x: Any, form: Callable[[InputEnd, Array], Array]) -> tuple[Array, ...]:
         """Frames for each input, in a form that its end gives them."""

@@ -21,8 +21,8 @@ from lutra.ops.gated.op import Gated
 from lutra.ops.matmul.op import MatMul
 from lutra.plan.candidates import RESOURCES, layer
 from lutra.plan.devices import Device, device
-from lutra.plan.goals import prices
 from lutra.plan.names import hardware, sinks
+from lutra.plan.prices import prices
 
 if TYPE_CHECKING:
     from torch import nn

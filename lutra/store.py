@@ -62,10 +62,11 @@ def _for_board(acc: Accelerator, name: str) -> dict[str, bytes]:
         raise LutraError(f"the plan is for {acc.plan.device.name}, the board {board.name} carries {board.device}",
                          "board", f"compile for {board.device}")
     form = "hls" if acc.backend == "hls" else "rtl"
-    files = project(acc.lowered, acc.netlist, board, acc.plan.clock_mhz, acc.facts.name, form)
+    design = acc.hls_netlist if form == "hls" else acc.netlist
+    files = project(acc.lowered, design, board, acc.plan.clock_mhz, acc.facts.name, form)
     if acc.backend != "rtl":
-        files["vendor/hls.tcl"] = hls_script(acc.netlist, board, acc.plan.clock_mhz).encode()
-        files[f"vendor/{BENCH}"] = testbench(acc.netlist).encode()
+        files["vendor/hls.tcl"] = hls_script(acc.hls_netlist, board, acc.plan.clock_mhz).encode()
+        files[f"vendor/{BENCH}"] = testbench(acc.hls_netlist).encode()
         files[f"vendor/{VECTORS}"] = acc.vectors()
     if acc.netlist.blank:
         files["driver/writes.bin"] = acc.writes().astype("<u4").tobytes()

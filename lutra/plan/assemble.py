@@ -47,6 +47,7 @@ def netlist(pipe: Pipeline, name: str, shared: Pairs = ()) -> Netlist:
             instances.append(feeders[k][0])
         if unit in constants:
             given += (constants[unit].name,)
+        assert len(given) == len(blocks[k].inputs), (unit, "has no constants")
         outputs = tuple(wires[Feed(k, p)] for p in range(pipe.stages[k].sinks))
         instances.append(Instance(unit, blocks[k], given, outputs))
     uneven = ragged(pipe)
@@ -66,8 +67,7 @@ def _feeders(pipe: Pipeline, names: list[str], shared: Pairs) -> dict[int, tuple
     given: list[tuple[tuple[int, ...], str, Block, tuple[int, ...]]]
     given = [((k,), f"u{k}_weights", b, (b.round,)) for k, stage in enumerate(pipe.stages) if (b := stage.feeder)]
     for i, j in ((place[a], place[b]) for a, b in shared):
-        block, rounds = block_of(pipe.stages[i], pipe.stages[j])
-        given.append(((i, j), f"u{i}_u{j}_weights", block, rounds))
+        given.append(((i, j), f"u{i}_u{j}_weights", *block_of(pipe.stages[i], pipe.stages[j])))
     found = {}
     for ks, name, block, rounds in given:
         streams = [Stream(f"w{k}", width, name, names[k], pipe.stages[k].xs[0].pixels * words)

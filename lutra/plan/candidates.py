@@ -112,7 +112,7 @@ def network(graph: Graph, family: str, weights: tuple[str, ...] = ()) -> Network
     can be there (see `stream_places`); none: the cheapest in the units.
     """
     units, readers = set(pipeline(graph)), sinks(graph)
-    known = {n: layer(n, family, len(readers[n]), weights) for n in units}
+    known = {n: layer(n, family, len(readers[n]), weights, halves=True) for n in units}
     nodes = tuple(n for n in graph.nodes if n in units or _forked_input(n, readers))
     for node in nodes:
         if node not in units:
@@ -132,13 +132,15 @@ def stream_places(device: Device, weights: str) -> tuple[str, ...]:
     return () if weights == "auto" else (weights,)
 
 
-def layer(node: Node, family: str, users: int = 1, weights: tuple[str, ...] = ()) -> Layer:
+def layer(
+    node: Node, family: str, users: int = 1, weights: tuple[str, ...] = (), halves: bool = False
+) -> Layer:
     """The folds of a unit or join with every place for its memories, and the fork to its users; those that another one
-    with the same lanes beats or equals in everything are left out.
+    with the same lanes beats or equals in everything are left out. halves: with halves of memories that two share.
     """
     streamed = [f for f in folds_of(node) if _streams(node, f, weights)] if weights else []
-    alike = [[placed("", node, replace(f, ram=ram)) for ram in (weights if streamed else _rams(node, f, family))]
-             for f in streamed or folds_of(node)]
+    rams = [(f, weights if streamed else _rams(node, f, family, halves)) for f in streamed or folds_of(node)]
+    alike = [[placed("", node, replace(f, ram=ram)) for ram in some] for f, some in rams]
     counts, stages = [len(some) for some in alike], [s for some in alike for s in some]
     lanes = np.array([(*some[0].lanes[0], some[0].lanes[1]) for some in alike]).repeat(counts, 0)
     cycles = np.array([some[0].cycles for some in alike]).repeat(counts)
@@ -151,9 +153,9 @@ def layer(node: Node, family: str, users: int = 1, weights: tuple[str, ...] = ()
     return _undominated(Layer(tuple(s.fold for s in stages), lanes, cycles, costs))
 
 
-def _rams(node: Node, fold: Fold, family: str) -> tuple[str, ...]:
+def _rams(node: Node, fold: Fold, family: str, halves: bool) -> tuple[str, ...]:
     """The places for a unit's memories."""
-    shares = isinstance(node.op, MatMul) and node.op.shares(fold, node.args[0].out, family)
+    shares = halves and isinstance(node.op, MatMul) and node.op.shares(fold, node.args[0].out, family)
     return (*RAMS, SHARED) if shares else RAMS
 
 

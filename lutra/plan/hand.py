@@ -119,6 +119,5 @@ def _find(graph: Graph, names: Mapping[Node, str], name: str) -> Node:
 
 def _cheapest(node: Node, cycles: int, device: Device, weights: str) -> Fold:
     choices = layer(node, device.family, weights=stream_places(device, weights))
-    alone = [i for i, f in enumerate(choices.folds) if f.ram != SHARED]  # whether it shares is the whole plan's matter
-    allowed = [i for i in alone if choices.cycles[i] <= max(cycles, int(choices.cycles.min()))]
+    allowed = [i for i, c in enumerate(choices.cycles) if c <= max(cycles, int(choices.cycles.min()))]
     return choices.folds[min(allowed, key=lambda i: float(prices(device) @ choices.costs[i]))]

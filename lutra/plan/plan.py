@@ -131,6 +131,12 @@ class Plan:
         """Estimated resources over what the device has, by resource; above 1 does not fit."""
         return shares(self.cost, self.device)
 
+    def apart(self) -> Plan:
+        """The plan in which each unit has its memories for itself, with the same streams."""
+        inside = {n for pair in self.shared for n in pair}
+        folds = {n: replace(f, ram="block") if n in inside else f for n, f in self.folds.items()}
+        return replace(self, folds=folds, shared=())
+
     def refold(self, node: Node, fold: Fold) -> Plan:
         """The plan with another fold for one unit; whose weights shared a memory with its own has one for itself."""
         assert fold.ram != SHARED, fold

@@ -29,10 +29,11 @@ def shape(node: Node, fold: Fold) -> Shape:
     return node.op.shape(fold, node.args[0].out)
 
 
-def block_of(a: Stage, b: Stage) -> Block:
-    """The memory that two stages share."""
+def block_of(a: Stage, b: Stage) -> tuple[Block, tuple[int, int]]:
+    """The memory that two stages share, and how many words it gives each again and again."""
     assert isinstance(a.unit, MatMul) and isinstance(b.unit, MatMul), (a, b)
-    return shared(a.unit.memory(a.fold, a.xs[0]), b.unit.memory(b.fold, b.xs[0]))
+    first, second = a.unit.memory(a.fold, a.xs[0]), b.unit.memory(b.fold, b.xs[0])
+    return shared(first, second), (len(first.words), len(second.words))
 
 
 def settled(

@@ -130,7 +130,7 @@ def plans():
 
 @pytest.fixture(scope="module")
 def designs(plans):
-    return [netlist(p.pipeline, f"d{k}") for k, p in enumerate(plans)]
+    return [netlist(p.pipeline, f"d{k}", p.shared) for k, p in enumerate(plans)]
 
 
 def test_the_plans_have_what_is_to_be_tested(plans):

@@ -12,7 +12,7 @@ from lutra.ops.fifo.op import Fifo
 from lutra.ops.width.op import Width
 from lutra.plan.candidates import RESOURCES, vector
 from lutra.plan.devices import device
-from lutra.plan.goals import prices
+from lutra.plan.prices import prices
 from lutra.quant.search.costs import Bits
 from lutra.quant.search.layers import layers
 

@@ -63,7 +63,7 @@ def plans():
 
 
 def test_interval_and_latency_are_the_rtl_s(plans, cache):
-    designs = [assemble(p.graph, p.folds, p.depths, f"d{k}") for k, p in enumerate(plans)]
+    designs = [assemble(p.graph, p.folds, p.depths, f"d{k}", p.shared) for k, p in enumerate(plans)]
     x = plans[0].graph.inputs[0].out
     codes = np.random.default_rng(0).integers(0, x.range.levels, (FRAMES, x.size))
     lanes = [d.width(d.inputs[0].stream) // x.range.bits for d in designs]
