@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lutra.errors import LutraError
+from lutra.hw import cpp
 from lutra.ir import Constant, Graph, Input, Node, Range, Tensor
 from lutra.ops.base import SHARED, Cost, Fold
 from lutra.ops.matmul.op import MatMul
@@ -184,3 +185,11 @@ def test_pairs_are_of_all_that_say_so(dense, plan):
     with pytest.raises(AssertionError, match="pairs are of SHARED"):
         replace(plan, shared=plan.shared[:1])
     assert {f.ram for n, f in plan.folds.items() if n in plan.shared[0]} == {SHARED}
+
+
+def test_hls_functions_have_memories_of_their_own(plan):
+    apart = plan.apart()
+    assert (apart.shared, apart.cost.bram, apart.interval, apart.latency) == ((), 4, plan.interval, plan.latency)
+    assert cpp.sources(assemble(apart.graph, apart.folds, apart.depths))
+    with pytest.raises(LutraError, match="shared has no HLS form"):
+        cpp.sources(assemble(plan.graph, plan.folds, plan.depths, shared=plan.shared))
