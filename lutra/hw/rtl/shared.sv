@@ -34,9 +34,9 @@ module lutra_shared #(
     logic en0, en1;
     logic [AW-1:0] index0, index1;
     logic [BITS-1:0] high0, high1;
-    lutra_turn #(.AW(AW), .FROM(0), .TO(DEPTH0 - 1)) turn0 (
+    lutra_addresses #(.AW(AW), .FROM(0), .TO(DEPTH0 - 1)) addresses0 (
         .clk, .rst, .en(en0), .index(index0), .valid(out0_valid), .ready(out0_ready));
-    lutra_turn #(.AW(AW), .FROM(DEPTH0), .TO(DEPTH - 1)) turn1 (
+    lutra_addresses #(.AW(AW), .FROM(DEPTH0), .TO(DEPTH - 1)) addresses1 (
         .clk, .rst, .en(en1), .index(index1), .valid(out1_valid), .ready(out1_ready));
     always_ff @(posedge clk) if (en0) high0 <= words[index0];
     always_ff @(posedge clk) if (en1) high1 <= words[index1];
@@ -48,7 +48,7 @@ module lutra_shared #(
 endmodule
 
 // The addresses from FROM to TO, over and over, and the handshake of the word that was read at the last one.
-module lutra_turn #(
+module lutra_addresses #(
     parameter int AW = 1,
     parameter int FROM = 0,
     parameter int TO = 0
