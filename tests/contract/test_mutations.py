@@ -189,7 +189,7 @@ FAULTS: dict[str, list[tuple[str, str, str]]] = {
         ("recurrent.sv", "over && ends});", "over});"),  # a last word in each round
     ],
     "Lstm": [
-        ("recurrent.sv", "assign x_on      = 32'(sf) < SX", "assign x_on      = 32'(sf) <= SX"),
+        ("recurrent.sv", "if (step && last_sf) first_nf <= last_nf", "if (step && last_sf) first_nf <= 1'b1"),
         ("recurrent.sv", "32'(sf) + SR >= SF", "32'(sf) < SR"),  # h too early
         ("recurrent.sv", "&& (in0_valid || !first_nf || !x_on)", ""),
         ("recurrent.sv", "assign ends      = t == length - 1'b1", "assign ends      = t == length"),

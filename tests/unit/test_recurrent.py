@@ -44,7 +44,7 @@ def drawn(graph, lengths, seed):
     return x.range.lo + x.range.step * rng.integers(0, x.range.levels, (len(lengths), *x.shape)), lengths
 
 
-CHAIN = {"lstm0": Fold(2, 3, simd_r=4), "matmul0": Fold(5, 8)}
+CHAIN = {"lstm0": Fold(2, 3, simd_r=2), "matmul0": Fold(5, 8)}  # fewer words of a column than of h
 
 
 @pytest.fixture(scope="module")
