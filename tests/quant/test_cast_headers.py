@@ -1,8 +1,6 @@
 """The cast against `ap_fixed` itself: the open headers that da4ml carries, compiled here."""
 
-import shutil
 import subprocess
-from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import torch
 
 import lutra.quant as q
 from lutra.quant.modes import ROUNDINGS
+from lutra.tools.find import ap_types, compiler
 
 FORMATS = ((4, 0), (8, 4), (6, -2), (3, 5), (2, 1), (9, 9))  # width and fraction, in the order of sweep.cpp
 OVERFLOWS = ("WRAP", "SAT", "SAT_ZERO", "SAT_SYM")
@@ -21,13 +20,10 @@ KINDS = [(True, o) for o in (*OVERFLOWS, "WRAP_SM")] + [(False, o) for o in OVER
 @pytest.fixture(scope="module")
 def words(tmp_path_factory) -> np.ndarray:
     """What the headers store, format after format, rounding, kind, number."""
-    compiler = shutil.which("g++")
-    if compiler is None:
-        pytest.skip("no g++ on this machine")
-    headers = Path(find_spec("da4ml").origin).parent / "codegen" / "hls" / "source" / "ap_types" / "include"
-    program = tmp_path_factory.mktemp("sweep") / "sweep"
-    subprocess.run([compiler, "-std=c++14", "-O1", "-w", f"-I{headers}", str(Path(__file__).with_name("sweep.cpp")),
-                    "-o", str(program)], check=True)
+    folder = tmp_path_factory.mktemp("sweep")
+    program = folder / "sweep"
+    compiler()("-std=c++14", "-O1", "-w", f"-I{ap_types()}", Path(__file__).with_name("sweep.cpp").resolve(),
+               "-o", program, cwd=folder)
     return np.frombuffer(subprocess.run([program], check=True, capture_output=True).stdout, np.int32)
 
 
