@@ -58,7 +58,7 @@ def _list(_: click.Context, option: click.Parameter, text: str) -> tuple[int, ..
               help="How the ranges of numbers are found.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("quantised"), show_default=True,
-              help="The folder of plan.json, network.pt and network.onnx; also of what is found on the way.")
+              help="The folder of plan.json, report.html, network.pt, network.onnx, and of what is found on the way.")
 @options.as_json
 def quantize(network: Path, name: str | None, zero_shot: bool, bits: int | None, size: float | None,
              bitops: float | None, plan: Path | None, elementwise: int, span: tuple[float, float] | None,

@@ -22,11 +22,12 @@ from lutra.quant.search.costs import Bits, bitops, size, together
 from lutra.quant.search.layers import layers
 from lutra.quant.search.plan import BitPlan
 from lutra.quant.zeroq.distil import Progress, Watch
+from lutra.report import bits_page
 from lutra.train.checkpoint import write
 from lutra.train.session import weights_of
 from lutra.zoo.trainable import PLAIN, trainable
 
-PLAN, NETWORK, MODEL, KEPT = "plan.json", "network.pt", "network.onnx", "search"
+PLAN, REPORT, NETWORK, MODEL, KEPT = "plan.json", "report.html", "network.pt", "network.onnx", "search"
 COST = together(size, bitops)
 ROOMS = (1.0, 0.9, 0.8, 0.7, 0.6)  # shares of a device that are tried: FIFOs are known of whole plans only
 
@@ -101,7 +102,8 @@ def prior_of(example: Any, low: float, high: float, standard: bool) -> zeroq.Pri
 def zero_shot(net: nn.Module, prior: zeroq.Prior, out: Path, limits: Limits | None = None, plan: BitPlan | None = None,
               elementwise: int = 8, options: zeroq.Options | None = None, watch: Watch = lambda now: None,
               target: Target | None = None) -> Outcome:
-    """Choose bits, quantise and calibrate without data, and write plan, state dict and QONNX into the folder `out`.
+    """Choose bits, quantise and calibrate without data, and write plan, report, state dict and QONNX into the
+    folder `out`.
 
     What it takes:
         net: in floating point; it is quantised in place.
@@ -121,10 +123,11 @@ def zero_shot(net: nn.Module, prior: zeroq.Prior, out: Path, limits: Limits | No
         plan, images = found.plan, found.images
     else:
         plan.check({layer.path: layer for layer in layers(net, torch.zeros(1, *prior.shape))})
-        images = zeroq.distilled(net, prior, options, keep, watch)
+        plan, images = plan.rated(), zeroq.distilled(net, prior, options, keep, watch)
     q.calibrate(q.quantize(net, plan.recipe(base)), [images], options.method)
     net.eval()
-    files = {"plan": written(out / PLAN, plan.to_json()), "network": write(out / NETWORK, net.state_dict())}
+    files = {"plan": written(out / PLAN, plan.to_json()), "report": written(out / REPORT, bits_page(plan.data())),
+             "network": write(out / NETWORK, net.state_dict())}
     try:
         files["model"] = q.export(net, torch.zeros(1, *prior.shape), out / MODEL)
     except LutraError as e:

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from lutra.quant.search.choice import problem
 from lutra.quant.search.costs import Bits, bitops, size, together
 from lutra.quant.search.frontier import best_within, frontier
 from lutra.quant.search.layers import Layer, layers, same_input
+from lutra.quant.search.lines import WIDTH, lines
 from lutra.quant.search.plan import BitPlan, Rated
 from lutra.quant.search.program import solve, total
 
@@ -173,7 +175,9 @@ def test_networks_that_cannot_be_searched_are_refused():
 
 
 PLAN = BitPlan("test", {"a": Bits(3, 8), "l.[0]": Bits(5, 6)}, 0.5, {"size": 10.0}, {"size": 11.0},
-               (Rated(Bits(4, 8), 0.7, {"size": 11.0}),), "size", ((9.0, 0.8), (10.0, 0.5)), 3)
+               (Rated(Bits(4, 8), 0.7, {"size": 11.0}),), "size", ((9.0, 0.8), (10.0, 0.5)), 3,
+               {"a": (Rated(Bits(3, 8), 0.25, {"size": 4.0}), Rated(Bits(4, 8), 0.125, {"size": 5.0})),
+                "l.[0]": (Rated(Bits(5, 6), 0.25, {"size": 6.0}),)})
 
 
 def test_a_plan_survives_its_file(tmp_path):
@@ -182,6 +186,33 @@ def test_a_plan_survives_its_file(tmp_path):
     assert BitPlan.read(path) == PLAN
     short = BitPlan.from_json('{"method": "by hand", "bits": {"a": {"weights": 2, "activations": 4}}}')
     assert short.bits == {"a": Bits(2, 4)}
+    older = {name: value for name, value in PLAN.data().items() if name != "layers"} | {"version": 1}
+    assert BitPlan.from_json(json.dumps(older)) == replace(PLAN, layers={})
+
+
+def test_an_edited_plan_is_rated_by_its_layers():
+    assert PLAN.rated() == PLAN
+    edited = replace(PLAN, bits={**PLAN.bits, "a": Bits(4, 8)}).rated()
+    assert edited.score == 0.375 and edited.cost == {"size": 11.0}
+    unknown = replace(PLAN, bits={**PLAN.bits, "a": Bits(4, 7)}).rated()
+    assert unknown.score == 0 and unknown.cost == {} and unknown.bits["a"] == Bits(4, 7)
+
+
+def test_layers_alone_add_up_to_the_plan():
+    plan = problem(LAYERS, OPTIONS, loss, together(size, bitops), [("l1", "l4")]).plan("test", {"size": 900.0})
+    assert {path: [r.bits for r in rated] for path, rated in plan.layers.items()} == {
+        layer.path: OPTIONS for layer in LAYERS}
+    again = plan.rated()
+    assert again.score == pytest.approx(plan.score, rel=1e-12) and again.cost == plan.cost
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=30),
+                    lambda part: st.lists(part, max_size=8) | st.dictionaries(st.text(max_size=9), part, max_size=8)))
+def test_lines_are_the_same_json(value):
+    text = lines(value)
+    assert json.loads(text) == value
+    assert "\n" not in text or len(json.dumps(value)) > WIDTH
 
 
 @pytest.mark.parametrize("edit, what", [
@@ -194,6 +225,11 @@ def test_a_plan_survives_its_file(tmp_path):
     (lambda d: d.update(score="low"), "'low' is not a number"),
     (lambda d: d.update(frontier=[[1]]), "another kind"),
     (lambda d: d.pop("method"), "method"),
+    (lambda d: d["layers"]["a"][1]["bits"].update(weights=99), "the plan, a: 99 bits"),
+    (lambda d: d["layers"]["a"][0].pop("score"), "score"),
+    (lambda d: d["layers"].update(b=[]), "no bits for the layer 'b'"),
+    (lambda d: d.update(layers=[]), "another kind"),
+    (lambda d: d["cost"].update(size=1e200), "not a number below"),
 ])
 def test_a_damaged_plan_is_refused(edit, what):
     data = json.loads(PLAN.to_json())

@@ -15,6 +15,7 @@ from lutra.errors import LutraError
 from lutra.quant import zeroq
 from lutra.quant.search.kept import Kept
 from lutra.quant.search.plan import BitPlan
+from lutra.report import bits_page
 
 PRIOR = zeroq.Prior((2, 8, 8), (0.0,), (1.0,))
 MAKE = '''
@@ -234,6 +235,9 @@ def test_the_command_writes_what_build_reads(script, tmp_path, capsys):
     x = fresh(3)[:4]
     with torch.no_grad():
         expected = net(x)
+    assert told["report"] == str(out / "report.html")
+    report = (out / "report.html").read_text()
+    assert report == bits_page(plan.data()) and report.count('class="mark"') == 4  # a chosen cell for each layer
     compiled = lutra.compile(out / "network.onnx").run(x.numpy())
     assert torch.equal(torch.as_tensor(compiled, dtype=torch.float64), expected.double())
 
@@ -248,6 +252,7 @@ def test_a_plan_is_edited_and_handed_back(script, tmp_path, capsys):
     net.load_state_dict(torch.load(out / "network.pt", weights_only=True))
     widths = {row.name: row.width for row in q.formats(net)}
     assert [widths[f"{p} (weight)"] for p in bits] == [3, 7, 2, 8]
+    assert "Not measured" in (out / "report.html").read_text()
 
 
 @pytest.mark.parametrize("arguments, what", [

@@ -34,7 +34,7 @@ BELOW["explanation"] = {"errors", "ir", "ops", "rules", "front", "plan", "build"
 BELOW["summary"] = BELOW["store"] = BELOW["accelerator"] = BELOW["build"] = {
     *BELOW, "accelerator", "store", "summary", "lutra"}
 BELOW["costing"] = {"errors", "ir", "ops", "rules", "front", "plan", "quant", "build"}
-BELOW["train"] = {"errors", "files", "quant", "zoo", "costing", "lutra"}
+BELOW["train"] = {"errors", "files", "quant", "zoo", "costing", "report", "lutra"}
 BELOW["cli"] = {"errors", "ir", "plan", "costing", "deploy", "check", "tools", "zoo", "train", "quant",
                 "files", "lutra"}  # and the public interface
 BELOW["__init__"] = {"errors", "build", "accelerator", "explanation"}

@@ -27,6 +27,7 @@ class Problem:
         layers, options: what is chosen for each.
         ties: groups of layers that have the same bits, each one variable of the choice.
         scores, costs: of each variable's options, summed over its layers.
+        alone: of each layer's options, by path.
     """
 
     layers: tuple[Layer, ...]
@@ -34,6 +35,7 @@ class Problem:
     ties: tuple[tuple[str, ...], ...]
     scores: Table
     costs: Mapping[str, Table]
+    alone: Mapping[str, tuple[Rated, ...]]
 
     def plan(self, method: str, limits: Mapping[str, float], seed: int = 0, buckets: int | None = None) -> BitPlan:
         """The best plan within the limits: from the frontier if there is one limit, else by an integer program.
@@ -57,7 +59,7 @@ class Problem:
         uniform = tuple(Rated(o, *self.figures([k] * len(self.ties))) for k, o in enumerate(self.options))
         score, cost = self.figures(choice)
         return BitPlan(method, {layer.path: bits[layer.path] for layer in self.layers}, score, cost, dict(limits),
-                       uniform, axis, tuple((p.cost, p.score) for p in points), seed)
+                       uniform, axis, tuple((p.cost, p.score) for p in points), seed, self.alone)
 
     def figures(self, choice: Sequence[int]) -> tuple[float, dict[str, float]]:
         """Score and costs of a choice."""
@@ -73,12 +75,13 @@ def problem(layers: Sequence[Layer], options: Sequence[Bits], score: Score, cost
     Raises LutraError: a tie names a layer that is not there.
     """
     groups = joined([layer.path for layer in layers], ties)
-    by_path = {layer.path: layer for layer in layers}
-    scores = [[sum(score(by_path[p], o) for p in g) for o in options] for g in groups]
-    entries = [[[cost(by_path[p], o) for p in g] for o in options] for g in groups]
-    costs = {name: [[float(sum(e[name] for e in option)) for option in group] for group in entries]
-             for name in entries[0][0][0]}
-    return Problem(tuple(layers), tuple(options), tuple(groups), scores, costs)
+    alone = {layer.path: tuple(Rated(o, float(score(layer, o)), {n: float(v) for n, v in cost(layer, o).items()})
+                               for o in options) for layer in layers}
+    entries = [[[alone[p][k] for p in g] for k in range(len(options))] for g in groups]
+    scores = [[sum(r.score for r in option) for option in group] for group in entries]
+    costs = {name: [[sum(r.cost[name] for r in option) for option in group] for group in entries]
+             for name in entries[0][0][0].cost}
+    return Problem(tuple(layers), tuple(options), tuple(groups), scores, costs, alone)
 
 
 def uniform(net: nn.Module, example: Any, cost: Cost, bits: Bits) -> dict[str, float]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import glob
 import json
-import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -15,15 +14,18 @@ from lutra.errors import LutraError
 from lutra.quant.kinds import Fixed, Format, Scaled
 from lutra.quant.recipe import Recipe
 from lutra.quant.search.costs import Bits
+from lutra.quant.search.lines import lines
 
-VERSION = 1
+VERSION = 2  # 2 added `layers`
+READABLE = (1, 2)
 MOST_BITS = 24
+MOST = 1e100  # of a score or cost
 HINT = "bits of weights and activations are whole numbers from 1 to 24"
 
 
 @dataclass(frozen=True)
 class Rated:
-    """Bits that every layer has, beside a plan: their score and costs."""
+    """Bits, of every layer or of one alone, with their score and costs."""
 
     bits: Bits
     score: float
@@ -41,6 +43,8 @@ class BitPlan:
         limits: that it was chosen within, by the names of `cost`.
         uniform: the same bits everywhere, for comparison.
         axis, frontier: (cost, score) of all choices that no other beats, by rising cost of this name.
+        layers: by path, what each choice of bits takes and loses in that layer alone; sums of these are `score` and
+            `cost`.
         seed: of what was drawn at random.
     """
 
@@ -53,6 +57,19 @@ class BitPlan:
     axis: str = ""
     frontier: tuple[tuple[float, float], ...] = ()
     seed: int = 0
+    layers: Mapping[str, tuple[Rated, ...]] = field(default_factory=dict)
+
+    def rated(self) -> BitPlan:
+        """The plan with score and costs of its bits as they are now, which may have been edited.
+
+        Where `layers` does not have those of each layer, they are not known: the score is 0 and `cost` is empty.
+        """
+        own = [next((r for r in self.layers.get(path, ()) if r.bits == bits), None) for path, bits in self.bits.items()]
+        known = [r for r in own if r is not None]
+        if len(known) < len(own):
+            return replace(self, score=0.0, cost={})
+        return replace(self, score=sum(r.score for r in known),
+                       cost={name: sum(r.cost.get(name, 0.0) for r in known) for name in known[0].cost})
 
     def recipe(self, base: Recipe) -> Recipe:
         """The recipe in which each layer has its bits, and all else is the base's; the exception for first and last
@@ -65,8 +82,15 @@ class BitPlan:
 
     def to_json(self) -> str:
         """All of it as text, ending in a newline."""
-        return json.dumps({"version": VERSION, **asdict(self), "bits": {p: b._asdict() for p, b in self.bits.items()},
-                           "uniform": [{**asdict(u), "bits": u.bits._asdict()} for u in self.uniform]}, indent=1) + "\n"
+        return lines(self.data()) + "\n"
+
+    def data(self) -> dict[str, Any]:
+        """All of it as JSON has it: dicts, lists, strings and numbers."""
+        own = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return {"version": VERSION, **own, "bits": {path: bits._asdict() for path, bits in self.bits.items()},
+                "cost": dict(self.cost), "limits": dict(self.limits), "uniform": _plain(self.uniform),
+                "frontier": [list(point) for point in self.frontier],
+                "layers": {path: _plain(choices) for path, choices in self.layers.items()}}
 
     @staticmethod
     def from_json(text: str, at: str = "the plan") -> BitPlan:
@@ -83,8 +107,8 @@ class BitPlan:
         known = {"version", *(f for f in BitPlan.__dataclass_fields__)}
         if unknown := sorted(set(data) - known):
             raise LutraError(f"unknown field {unknown[0]!r}", at, f"one of {', '.join(sorted(known))}")
-        if data.get("version", VERSION) != VERSION:
-            raise LutraError(f"version {data['version']!r}", at, f"this release reads version {VERSION}")
+        if data.get("version", VERSION) not in READABLE:
+            raise LutraError(f"version {data['version']!r}", at, f"this release reads versions up to {VERSION}")
         try:
             return _built(data, at)
         except (KeyError, TypeError, ValueError, AttributeError) as e:
@@ -111,12 +135,22 @@ class BitPlan:
 
 def _built(data: Mapping[str, Any], at: str) -> BitPlan:
     bits = {path: _bits(value, f"{at}, {path}") for path, value in data["bits"].items()}
-    uniform = tuple(Rated(_bits(u["bits"], at), _number(u["score"]), _numbers(u["cost"]))
-                    for u in data.get("uniform", ()))
+    layers = {path: _rated(choices, f"{at}, {path}") for path, choices in data.get("layers", {}).items()}
+    if unknown := sorted(set(layers) - set(bits)):
+        raise LutraError(f"no bits for the layer {unknown[0]!r}, which is one of its layers", at, HINT)
     points = tuple((_number(c), _number(s)) for c, s in data.get("frontier", ()))
     score, cost, limits = (data.get(name, empty) for name, empty in (("score", 0), ("cost", {}), ("limits", {})))
-    return BitPlan(str(data["method"]), bits, _number(score), _numbers(cost), _numbers(limits), uniform,
-                   str(data.get("axis", "")), points, int(data.get("seed", 0)))
+    return BitPlan(str(data["method"]), bits, _number(score), _numbers(cost), _numbers(limits),
+                   _rated(data.get("uniform", ()), at), str(data.get("axis", "")), points, int(data.get("seed", 0)),
+                   layers)
+
+
+def _rated(values: Sequence[Any], at: str) -> tuple[Rated, ...]:
+    return tuple(Rated(_bits(v["bits"], at), _number(v["score"]), _numbers(v["cost"])) for v in values)
+
+
+def _plain(rated: Sequence[Rated]) -> list[dict[str, Any]]:
+    return [{"bits": r.bits._asdict(), "score": r.score, "cost": dict(r.cost)} for r in rated]
 
 
 def _bits(value: Any, at: str) -> Bits:
@@ -128,8 +162,8 @@ def _bits(value: Any, at: str) -> Bits:
 
 
 def _number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(f"{value!r} is not a number")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < MOST:
+        raise ValueError(f"{value!r} is not a number below {MOST:g}")
     return float(value)
 
 
