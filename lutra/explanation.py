@@ -137,7 +137,8 @@ class _Found:
         if chained and (found := self._proofs_of(node)):
             return _proved(node, found)
         if made:
-            return Row(node.loc, node.op.kind, " + ".join(_told(n) for n in made), "integers, exact")
+            why = _chosen(node.op) if isinstance(node.op, src.Recurrent) and node.op.error else "integers, exact"
+            return Row(node.loc, node.op.kind, " + ".join(_told(n) for n in made), why)
         if isinstance(node.op, ORDER):
             return Row(node.loc, node.op.kind, "nothing: the order of elements", "taken up by what reads it")
         if isinstance(node.op, Elementwise) and self.lowered is not None:
@@ -208,6 +209,14 @@ def _length(host: Graph | None) -> int:
 
 def _told(node: Node) -> str:
     return f"{node.op.kind} [{','.join(map(str, node.out.shape))}] {node.out.range}"
+
+
+def _chosen(op: src.Recurrent) -> str:
+    """Which formats inside a layer are not the model's, and what that does to its states."""
+    words = {n: getattr(op, n) for n in ("state", "sums", "memory", "sigmoid", "tanh") if hasattr(op, n)}
+    formats = "; ".join(f"{n} of {w.width} bits, {w.fraction} behind the point" for n, w in words.items())
+    return (f"integers, exact in formats that the import chose ({formats}); states were at most {op.error:.2g} off the "
+            "model's own on random sequences")
 
 
 def _proved(node: Node, proofs: list[Proof]) -> Row:

@@ -11,14 +11,17 @@ import numpy as np
 
 from lutra.errors import LutraError
 from lutra.front import quantisers, tensors
+from lutra.front.batch import Moved, elsewhere
 from lutra.front.fold import fold
 from lutra.front.model import Model, Port
 from lutra.front.operators import CONSTANT, STANDARD, TABLES
 from lutra.front.place import shown
 from lutra.front.ports import annotation, input_ports
 from lutra.front.reading import File, read
+from lutra.front.recurrent import HANDLERS as RECURRENT
+from lutra.front.recurrent import LENGTHS_AT
 from lutra.front.survey import Survey, survey
-from lutra.front.values import Call, Const, Stream, Value, check_size
+from lutra.front.values import LENGTHS, Call, Const, Stream, Value, check_size
 from lutra.ir import REAL, Graph, Input, Node, Tensor
 
 if TYPE_CHECKING:
@@ -44,6 +47,8 @@ def load(source: str | os.PathLike[str] | bytes | onnx.ModelProto) -> Model:
     starts = {p.name: _start(p) for p in ports}
     walk = _Walk(file, found, stored, _opset(file.proto))
     walk.run(starts)
+    if walk.lengths is not None:
+        ports, starts = (*ports, _port(LENGTHS, walk.lengths)), starts | {LENGTHS: walk.lengths}
     outputs = tuple(_output(o.name, walk.value(o.name)) for o in proto.output)
     graph = Graph((), tuple(v.node for v in outputs))
     used = tuple(p for p in ports if starts[p.name].node in graph.nodes)
@@ -74,6 +79,8 @@ def _output(name: str, value: Value) -> Stream:
     if isinstance(value, Const):
         raise LutraError("it does not depend on any input of the model", f"output {shown(name)}",
                          "leave it out of the exported model")
+    if isinstance(value, Moved):
+        raise LutraError("a Transpose moves the batch axis", f"output {shown(name)}", "the batch axis must stay first")
     return value
 
 
@@ -93,9 +100,12 @@ class _Walk:
         self.nodes, self.folder = file.proto.graph.node, file.folder
         self.found, self.stored, self.opset = found, stored, opset
         self.values: dict[str, Value] = {}
+        self.starts: frozenset[str] = frozenset()
+        self.lengths: Stream | None = None  # of the sequences, where the file has no input for them
 
     def run(self, starts: Mapping[str, Stream]) -> None:
         """Every tensor that the outputs need, from the inputs by name."""
+        self.starts = frozenset(starts)
         self.values.update(starts)
         for index in self.found.order:
             node, loc = self.nodes[index], self.found.places[index]
@@ -119,17 +129,33 @@ class _Walk:
         return self.values[name]
 
     def _results(self, node: Any, loc: str) -> tuple[Value, ...]:
-        inputs = tuple(self.value(n) if n else None for n in node.input)
+        inputs = self._with_lengths(node, tuple(self.value(n) if n else None for n in node.input))
         call = Call(node.op_type, loc, inputs, self._attributes(node, loc), self.opset, len(node.output))
         constant = fold(call) if node.domain in STANDARD else None
         if constant is not None:
             return (constant,)
         handler = TABLES[node.domain][call.op]
+        if (moved := elsewhere(call, handler)) is not None:
+            return (moved,)
         if call.op in CONSTANT or any(isinstance(v, Stream) for v in inputs):
             result = handler(call)
         else:
             result = quantisers.on_constant(call, handler)
         return result if isinstance(result, tuple) else (result,)
+
+    def _with_lengths(self, node: Any, inputs: tuple[Value | None, ...]) -> tuple[Value | None, ...]:
+        """Of a recurrent layer without `sequence_lens`, the inputs with the network's own input for them."""
+        x, known = inputs[0] if inputs else None, inputs[LENGTHS_AT : LENGTHS_AT + 1] not in ((), (None,))
+        if node.domain not in STANDARD or node.op_type not in RECURRENT or known or not isinstance(x, Stream):
+            return inputs
+        if self.lengths is None:
+            if LENGTHS in self.starts:
+                raise LutraError(f"the model has an input {shown(LENGTHS)}, but not for its sequences' lengths",
+                                 hint="rename it")
+            start = Node(Input(LENGTHS, Tensor((1,), REAL)), (), f"input {shown(LENGTHS)}")
+            self.lengths = Stream(start, x.batch, x.dynamic)
+        filled = (*inputs, *(None,) * LENGTHS_AT)
+        return (*filled[:LENGTHS_AT], self.lengths, *inputs[LENGTHS_AT + 1 :])
 
     def _attributes(self, node: Any, loc: str) -> dict[str, Any]:
         found = {a.name: _attribute(a, self.folder, loc) for a in node.attribute}

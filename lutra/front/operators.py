@@ -18,6 +18,7 @@ from lutra.front import (
     pooling,
     qdq,
     quantisers,
+    recurrent,
     resizing,
     selecting,
     shaping,
@@ -32,7 +33,7 @@ STANDARD = ("", "ai.onnx")
 _ONNX: Mapping[str, Handler] = {
     **arithmetic.HANDLERS, **activations.HANDLERS, **shaping.HANDLERS, **selecting.HANDLERS, **resizing.HANDLERS,
     **layers.HANDLERS, **transposed.HANDLERS, **pooling.HANDLERS, **endings.HANDLERS, **qdq.HANDLERS,
-    **integer.STANDARD, **comparing.HANDLERS,
+    **integer.STANDARD, **comparing.HANDLERS, **recurrent.HANDLERS,
 }
 _QONNX: Mapping[str, Handler] = dict.fromkeys(quantisers.MAKERS, quantisers.quantised)
 _LAST: Mapping[str, Handler] = dict.fromkeys(channels_last.HANDLERS, channels_last.channels_last)
@@ -41,7 +42,8 @@ TABLES: Mapping[str, Mapping[str, Handler]] = {
     "qonnx.custom_op.general": _QONNX, "onnx.brevitas": _QONNX, "finn.custom_op.general": _QONNX,
     "qonnx.custom_op.channels_last": _LAST, **dict.fromkeys(finn.DOMAINS, finn.HANDLERS),
 }
-JOINING = (*arithmetic.JOINING, *integer.JOINING, *finn.JOINING, "Concat")  # take several branches of the network
+# What takes several branches of the network.
+JOINING = (*arithmetic.JOINING, *integer.JOINING, *finn.JOINING, "Concat", *recurrent.HANDLERS)
 CONSTANT = (*quantisers.MAKERS, *qdq.HANDLERS)  # take constants as they take the network's data
 
 
@@ -70,9 +72,9 @@ ADVICE = {
     "ReduceL2": "use a convolution", "Einsum": "use MatMul", "Attention": "use convolutions or linear layers",
     "MultiHeadAttention": "use convolutions or linear layers",
 }
-SUPPORTED = ("supported are QONNX's and ONNX's quantisers, MatMul, Gemm, Conv, ConvTranspose, BatchNormalization, "
-             "pooling, activations, sums, products and Concat of branches, Slice, Split, Resize, DepthToSpace, Reshape "
-             "and its kin, Transpose, Pad, ArgMax, TopK, Softmax")
+SUPPORTED = ("supported are QONNX's and ONNX's quantisers, MatMul, Gemm, Conv, ConvTranspose, LSTM, GRU, "
+             "BatchNormalization, pooling, activations, sums, products and Concat of branches, Slice, Split, Resize, "
+             "DepthToSpace, Reshape and its kin, Transpose, Pad, ArgMax, TopK, Softmax")
 
 
 def advice(reasons: Sequence[str]) -> str:

@@ -13,8 +13,13 @@ from lutra.ir import Range
 
 
 def input_ports(graph: Any, constants: set[str]) -> tuple[Port, ...]:
-    """The inputs that are no initialisers; LutraError where there is none, or the size of one is open."""
-    found = tuple(_declared(i) for i in graph.input if i.name not in constants)
+    """The inputs that are no initialisers; LutraError where there is none, or the size of one is open.
+
+    Lengths of sequences (batch,) are one number a frame, (batch, 1).
+    """
+    read = [(name, n.op_type in ("LSTM", "GRU") and i == 4) for n in graph.node for i, name in enumerate(n.input)]
+    lengths = {name for name, said in read if said} - {name for name, said in read if not said}
+    found = tuple(_declared(i, i.name in lengths) for i in graph.input if i.name not in constants)
     if not found:
         raise LutraError("the model has no input", "model", "export the model with an input")
     names = [p.name for p in found]
@@ -24,7 +29,7 @@ def input_ports(graph: Any, constants: set[str]) -> tuple[Port, ...]:
     return found
 
 
-def _declared(value: Any) -> Port:
+def _declared(value: Any, lengths: bool) -> Port:
     at = f"input {shown(value.name)}"
     kind = value.type.tensor_type
     if not value.type.HasField("tensor_type") or kind.elem_type == STRING:
@@ -34,6 +39,8 @@ def _declared(value: Any) -> Port:
     dims = [d.dim_value if d.HasField("dim_value") and d.dim_value > 0 else None for d in kind.shape.dim]
     if not dims:
         raise LutraError("it has no axes", at, "export the model with an input of shape (batch, ...)")
+    if lengths and len(dims) == 1:
+        return Port(value.name, (dims[0], 1))
     for axis, (size, dim) in enumerate(zip(dims, kind.shape.dim, strict=True)):
         if size is None and (axis > 0 or len(dims) == 1):
             label = f" ({shown(dim.dim_param)})" if dim.dim_param else ""

@@ -228,12 +228,12 @@ def test_huge_results():
 
 
 def test_unsupported_operators_are_all_named_at_the_first():
-    nodes = [node("Relu", ("x",), ("a",)), node("GRU", ("a", "w", "w"), ("b",)),
+    nodes = [node("Relu", ("x",), ("a",)), node("RNN", ("a", "w", "w"), ("b",)),
              node("FloatQuant", ("b",), ("c",), domain=Q),
-             node("GRU", ("c", "w", "w"), ("d",)), node("Mystery", ("d",), domain="my.domain")]
+             node("RNN", ("c", "w", "w"), ("d",)), node("Mystery", ("d",), domain="my.domain")]
     text = refused(model(nodes, [const("w", [1.0])]))
-    assert text.startswith("GRU 'my_gru' (node 2 of 5): "
-                           "GRU, FloatQuant and Mystery of domain 'my.domain' are not supported")
+    assert text.startswith("RNN 'my_rnn' (node 2 of 5): "
+                           "RNN, FloatQuant and Mystery of domain 'my.domain' are not supported")
     assert "instead of FloatQuant use Quant with an integer format" in text
     alone = refused(model([node("Mystery", ("x",))]))
     assert "Mystery is not supported (supported are QONNX's and ONNX's quantisers" in alone

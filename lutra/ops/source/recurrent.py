@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -49,6 +49,8 @@ class Recurrent(Sequence):
         state, sums: formats of the states and of the gates' sums.
         sigmoid_index, tanh_index: what sums are cast to, to address a table; sigmoid, tanh: formats of the entries.
         sigmoid_table, tanh_table: the entries as integers, from the least index on.
+        error: by how much states were seen to differ from those of the model's own layer, where that is in real numbers
+            and the import chose the formats; 0 where the model has them.
     """
 
     weights: Constant
@@ -64,6 +66,7 @@ class Recurrent(Sequence):
     tanh: Word
     sigmoid_table: Constant
     tanh_table: Constant
+    error: float = field(default=0.0, kw_only=True)
 
     def __post_init__(self) -> None:
         for name in WORDS:

@@ -1,0 +1,231 @@
+"""ONNX's LSTM and GRU with quantised weights: what they become, how far that is from ONNX Runtime, what is refused."""
+
+import io
+import warnings
+
+import numpy as np
+import onnxruntime
+import pytest
+from onnx import TensorProto
+from unit.onnx_models import model, node
+
+import lutra
+from lutra.errors import LutraError
+from lutra.front import load
+from lutra.front.cells import MEMORY, SIGMOID, SIGMOID_INDEX, SUMS, TANH, TANH_INDEX, entries, sigmoid
+from lutra.front.grids import grid, point_of
+from lutra.ir import Constant
+from lutra.ops.source import Gru, Lstm, Recurrent
+
+COLUMNS, INPUTS, SIZE = 9, 3, 5
+
+
+def network(op, directions=1, scale=1 / 64, inputs=("", ""), peepholes=False, bare=False, **attrs):
+    """QDQ input and weights, the layer, what torch.onnx puts around it. inputs: sequence_lens, initial_h."""
+    rng, gates = np.random.default_rng(0), 4 if op == "LSTM" else 3
+    constants = {"w8": rng.integers(-90, 91, (directions, gates * SIZE, INPUTS)).astype(np.int8),
+                 "r8": rng.integers(-60, 61, (directions, gates * SIZE, SIZE)).astype(np.int8),
+                 "b": rng.normal(0, 0.5, (directions, 2 * gates * SIZE)).astype(np.float32),
+                 "p": (rng.integers(-30, 31, (directions, 3 * SIZE)) / 64).astype(np.float32),
+                 "s": np.float32(scale), "sx": np.float32(1 / 32), "zero": np.int8(0), "seen": np.array([0, 0, -1]),
+                 "h0": np.zeros((directions, 1, SIZE), np.float32)}
+    attrs = {"hidden_size": SIZE, **({"direction": "bidirectional"} if directions == 2 else {}), **attrs}
+    last = ",,p" if peepholes else ""
+    nodes = [node("QuantizeLinear", "x,sx,zero", "q"), node("DequantizeLinear", "q,sx,zero", "d"),
+             node("DequantizeLinear", "w8,s", "w"), node("DequantizeLinear", "r8,s", "r"),
+             node("Transpose", "d", "t", perm=[1, 0, 2]),
+             node(op, f"{'x' if bare else 't'},w,r,b,{inputs[0]},{inputs[1]}{last}", "h", name="cell", **attrs),
+             node("Transpose", "h", "u", perm=[0, 2, 1, 3]), node("Reshape", "u,seen", "v"),
+             node("Transpose", "v", "y", perm=[1, 0, 2])]
+    kinds = {"n": TensorProto.INT32} if inputs[0] == "n" else None
+    shape = {"x": ("batch", COLUMNS, INPUTS)} | ({"n": ("batch",)} if kinds else {})
+    proto = model(nodes, constants, shape, 17, kinds=kinds)
+    proto.ir_version = 8  # what ONNX Runtime reads
+    return proto
+
+
+def layer(loaded):
+    (found,) = (n for n in loaded.graph.nodes if isinstance(n.op, Recurrent))
+    return found
+
+
+def runtime(proto, **feed):
+    session = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
+    return session.run(None, feed)[0]
+
+
+def drawn(count, seed=0):
+    """What the import measures with, for an input of 8 bits, 5 behind the point."""
+    return np.random.default_rng(seed).integers(-128, 127, (count, COLUMNS, INPUTS), endpoint=True) / 32
+
+
+CELLS = {"lstm": ("LSTM", {}), "peepholes": ("LSTM", {"directions": 2, "peepholes": True}),
+         "gru": ("GRU", {"directions": 2, "linear_before_reset": 1})}
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_integers_equal_the_operator_and_the_runtime_within_the_error_said(name):
+    op, options = CELLS[name]
+    proto = network(op, **options)
+    loaded, acc = load(proto), lutra.compile(proto, "xc7z020", fps=1000)
+    assert [p.shape for p in loaded.inputs] == [(None, COLUMNS, INPUTS), (None, 1)]
+    error = layer(loaded).op.error
+    for seed, whole in ((0, True), (1, False)):
+        x = drawn(4, seed=seed)
+        lengths = np.full((4, 1), COLUMNS) if whole else np.array([[COLUMNS], [1], [4], [7]])
+        inside = np.arange(COLUMNS) < lengths
+        said = loaded.graph.evaluate(x, lengths)[loaded.graph.outputs[0]]
+        np.testing.assert_array_equal(acc.run((x.astype(np.float32), lengths))[inside], said[inside])
+        if whole:
+            off = np.abs(runtime(proto, x=x.astype(np.float32)) - said).max()
+            assert abs(off - error) < 1e-4 and 0 < error < 0.04
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_lengths_of_the_model_are_the_network_s(name):
+    op, options = CELLS[name]
+    proto = network(op, inputs=("n", ""), **options)
+    loaded = load(proto)
+    assert [(p.name, p.shape) for p in loaded.inputs] == [("x", (None, COLUMNS, INPUTS)), ("n", (None, 1))]
+    x, lengths = drawn(3, seed=2), np.array([[3], [COLUMNS], [1]])
+    said = loaded.graph.evaluate(x, lengths)[loaded.graph.outputs[0]]
+    wanted = runtime(proto, x=x.astype(np.float32), n=lengths[:, 0].astype(np.int32))
+    assert np.abs(said - wanted).max() < 0.04 and not said[0, 3:].any() and not wanted[0, 3:].any()
+
+
+def test_layout_1_is_the_same_without_transposes():
+    moved = load(network("LSTM", 2))
+    proto = network("LSTM", 2, layout=1)
+    kept = [n for n in proto.graph.node if n.op_type not in ("Transpose", "Reshape")]
+    kept[-1].input[0] = "d"
+    kept.append(node("Reshape", "h,seen", "y"))
+    del proto.graph.node[:]
+    proto.graph.node.extend(kept)
+    plain = load(proto)
+    x, lengths = drawn(3), np.array([[3], [COLUMNS], [1]])
+    outs = [m.graph.evaluate(x, lengths)[m.graph.outputs[0]] for m in (moved, plain)]
+    np.testing.assert_array_equal(*outs)
+    assert layer(plain).op == layer(moved).op
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU"])
+@pytest.mark.parametrize("both", [False, True])
+@pytest.mark.parametrize("dynamic, layers", [(False, 1), (True, 1), (True, 2)])
+def test_what_torch_exports_is_read(kind, both, dynamic, layers):
+    import torch
+
+    class Reader(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.cell = getattr(torch.nn, kind)(INPUTS, SIZE, layers, batch_first=True, bidirectional=both)
+
+        def forward(self, x):
+            return self.cell(torch.fake_quantize_per_tensor_affine(x, 1 / 32, 0, -128, 127))[0]
+
+    torch.manual_seed(0)
+    net = Reader().eval()
+    with torch.no_grad():
+        for p in net.parameters():
+            p.copy_((p * 64).round() / 64)
+    file = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(net, (torch.zeros(1, COLUMNS, INPUTS),), file, dynamo=False, input_names=["x"],
+                          dynamic_axes={"x": {0: "n"}} if dynamic else None)
+    loaded = load(file.getvalue())
+    found = [n.op for n in loaded.graph.nodes if isinstance(n.op, Recurrent)]
+    assert [type(op) for op in found] == [Lstm if kind == "LSTM" else Gru] * layers
+    x = drawn(1)
+    with torch.no_grad():
+        wanted = net(torch.from_numpy(x).float()).numpy()
+    said = loaded.graph.evaluate(x, np.array([[COLUMNS]]))[loaded.graph.outputs[0]]
+    assert said.shape == wanted.shape and np.abs(said - wanted).max() <= sum(2 * op.error for op in found)
+
+
+def test_a_quantiser_between_the_transposes_is_taken():
+    proto = network("LSTM")
+    nodes = list(proto.graph.node)
+    for n in nodes:
+        if n.op_type == "Reshape":
+            n.output[0] = "v0"
+    late = [node("QuantizeLinear", "v0,s,zero", "v1"), node("DequantizeLinear", "v1,s,zero", "v")]
+    del proto.graph.node[:]
+    proto.graph.node.extend([*nodes[:-1], *late, nodes[-1]])
+    loaded, before = load(proto), load(network("LSTM"))
+    x, lengths = drawn(2), np.full((2, 1), COLUMNS)
+    said, raw = (m.graph.evaluate(x, lengths)[m.graph.outputs[0]] for m in (loaded, before))
+    np.testing.assert_array_equal(said, np.rint(raw * 64) / 64)
+    assert grid(loaded.graph.outputs[0]) is not None and grid(loaded.graph.outputs[0]).point == 6
+
+
+def test_explain_says_which_formats_and_how_far_they_are_off():
+    found = lutra.explain(network("LSTM", 2, peepholes=True))
+    assert not found.error
+    (row,) = (r for r in found.rows if "'cell'" in r.at)
+    error = layer(load(network("LSTM", 2, peepholes=True))).op.error
+    assert "lstm" in row.became and f"{error:.2g}" in row.why and "the import chose" in row.why
+    assert "sums of 16 bits, 11 behind the point" in row.why
+
+
+@pytest.mark.parametrize("name, given, index, entry", [
+    ("sigmoid", SUMS, SIGMOID_INDEX, SIGMOID), ("tanh", MEMORY, TANH_INDEX, TANH),
+    ("sigmoid", SUMS._replace(fraction=4, width=6), SIGMOID_INDEX._replace(fraction=2, width=5, rounding="TRN"),
+     SIGMOID),
+])
+def test_tables_are_those_of_training(name, given, index, entry):
+    from lutra.quant.recurrent import formats, tables
+
+    wanted = tables.entries(name, *(formats.Word(*w) for w in (given, index, entry)))
+    assert entries({"sigmoid": sigmoid, "tanh": np.tanh}[name], given, index, entry) == Constant(wanted)
+
+
+@pytest.mark.parametrize("values, point", [([0.0], 0), ([3.0, -8.0], 0), ([0.5, 3.0], 1), ([-0.75, 2.0**-9], 9)])
+def test_points_of_numbers(values, point):
+    assert point_of(np.array(values)) == point
+
+
+@pytest.mark.parametrize("op, options, said", [
+    ("LSTM", {"clip": 1.0}, "clip and input_forget are not supported"),
+    ("LSTM", {"input_forget": 1}, "clip and input_forget are not supported"),
+    ("LSTM", {"direction": "reverse"}, "direction 'reverse' is not supported"),
+    ("LSTM", {"activations": ["Sigmoid", "Relu", "Tanh"]}, "activations 'sigmoid, relu, tanh' are not supported"),
+    ("GRU", {}, "linear_before_reset=0 is not supported"),
+    ("LSTM", {"scale": 0.013}, "the weights W, up to 1.17, are no multiples of a power of two in 16 bits"),
+    ("LSTM", {"layout": 1}, "with layout 1, whose batch is axis 1"),
+    ("LSTM", {"bare": True}, "with layout 0, whose batch is axis 0"),
+    ("LSTM", {"scale": 2.0**-70}, "sums of 78 bits"),
+    ("LSTM", {"hidden_size": 4}, "have shape (1, 20, 3), not (1, 16, 3)"),
+    ("LSTM", {"inputs": ("", "b")}, "it starts from a state that is not zero"),
+    ("LSTM", {"inputs": ("", "d")}, "the initial state (input 6) is computed from the network's data"),
+    ("LSTM", {"inputs": ("seen", "")}, "sequence_lens are constants"),
+    ("LSTM", {"inputs": ("", "h0"), "directions": 2}, None),
+])
+def test_what_is_refused(op, options, said):
+    proto = network(op, **options)
+    if said is None:
+        assert layer(load(proto)).op.sizes[0] == 2
+        return
+    with pytest.raises(LutraError) as e:
+        load(proto)
+    assert said in str(e.value) and "'cell'" in str(e.value)
+
+
+def test_what_is_not_quantised_is_refused():
+    proto = network("LSTM")
+    for n in proto.graph.node:
+        if n.op_type == "Transpose" and n.input[0] == "d":
+            n.input[0] = "x"
+    with pytest.raises(LutraError, match="what it reads is not quantised"):
+        load(proto)
+
+
+def test_what_needs_the_batch_first_is_refused():
+    proto = network("LSTM")
+    proto.graph.node[-1].CopyFrom(node("Softmax", "v", "y"))
+    with pytest.raises(LutraError, match="Softmax reads data of which a Transpose moves the batch axis"):
+        load(proto)
+    proto = network("LSTM")
+    del proto.graph.node[-1]
+    proto.graph.node[-1].output[0] = "y"
+    with pytest.raises(LutraError, match="a Transpose moves the batch axis"):
+        load(proto)
