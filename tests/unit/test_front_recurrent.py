@@ -7,7 +7,7 @@ import numpy as np
 import onnxruntime
 import pytest
 from onnx import TensorProto
-from unit.onnx_models import model, node
+from unit.onnx_models import Q, const, model, node
 
 import lutra
 from lutra.errors import LutraError
@@ -177,6 +177,41 @@ def test_tables_are_those_of_training(name, given, index, entry):
 
     wanted = tables.entries(name, *(formats.Word(*w) for w in (given, index, entry)))
     assert entries({"sigmoid": sigmoid, "tanh": np.tanh}[name], given, index, entry) == Constant(wanted)
+
+
+def quantised_by(*makers):
+    """Numbers that reach the layer through these operators, of which the last gives t."""
+    proto = network("LSTM")
+    kept = [n for n in proto.graph.node if n.output[0] not in ("q", "d")]
+    del proto.graph.node[:]
+    proto.graph.node.extend([*makers, *kept])
+    extra = {"bits": np.float32(4), "none": np.float32(0), "two": np.float32(2), "three": np.float32(-0.375)}
+    proto.graph.initializer.extend(const(k, v) for k, v in extra.items())
+    return proto
+
+
+@pytest.mark.parametrize("makers, wanted", [
+    ([node("Quant", "x,sx,none,bits", "d", domain=Q, signed=1, narrow=0)], (5, -0.25, 0.21875)),
+    ([node("Quant", "x,sx,two,bits", "d", domain=Q, signed=0, narrow=0)], (5, -0.0625, 0.40625)),
+    ([node("BipolarQuant", "x,two", "d", domain=Q)], (0, -2.0, 2.0)),
+    ([node("Quant", "x,sx,none,bits", "c", domain=Q, signed=1, narrow=0), node("Relu", "c", "b0"),
+      node("Mul", "b0,three", "m"), node("Add", "m,two", "d")], (8, 2.0 - 0.375 * 0.21875, 2.0)),
+    ([node("BipolarQuant", "x,two", "c", domain=Q), node("Concat", "c,c", "e", axis=2),
+      node("Slice", "e,one,four,axis", "d")], (0, -2.0, 2.0)),
+])
+def test_what_quantisers_give_is_what_the_layer_reads(makers, wanted):
+    proto = quantised_by(*makers)
+    proto.graph.initializer.extend([const("one", [1]), const("four", [4]), const("axis", [2])])
+    loaded = load(proto)
+    found = grid(layer(loaded).args[0])
+    assert (found.point, found.lo, found.hi) == wanted and layer(loaded).op.points[0] == found.point
+    x, lengths = drawn(3).astype(np.float32), np.array([[COLUMNS], [2], [5]])
+    values = loaded.graph.evaluate(x, lengths)
+    seen = values[layer(loaded).args[0]]
+    assert seen.min() == found.lo and seen.max() == found.hi and (seen * 2**found.point % 1 == 0).all()
+    inside = np.arange(COLUMNS) < lengths
+    acc = lutra.compile(proto, "xc7z020", fps=1000)
+    np.testing.assert_array_equal(acc.run((x, lengths))[inside], values[loaded.graph.outputs[0]][inside])
 
 
 @pytest.mark.parametrize("values, point", [([0.0], 0), ([3.0, -8.0], 0), ([0.5, 3.0], 1), ([-0.75, 2.0**-9], 9)])
