@@ -7,7 +7,7 @@ import numpy as np
 import onnxruntime
 import pytest
 from onnx import TensorProto
-from unit.onnx_models import Q, const, model, node
+from onnx_models import Q, const, model, node
 
 import lutra
 from lutra.errors import LutraError
