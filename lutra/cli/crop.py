@@ -13,6 +13,7 @@ from lutra import LutraError
 from lutra.cli import modules, options
 from lutra.cli.console import emit, percent, plain, steps, table
 from lutra.files import written
+from lutra.report import widths_page
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -57,7 +58,7 @@ def make():
               help="Take the widths of this JSON, as `lutra crop` writes it, instead of choosing.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the fresh parameters, and of the batch.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("narrow.py"), show_default=True,
-              help="The Python file to write; the widths go beside it, as .json.")
+              help="The Python file to write; the widths go beside it, as .json, and their picture as .html.")
 @options.as_json
 def crop(model: Path, parameters: float | None, operations: float | None, method: str, folder: Path | None, batch: int,
          multiple: int, least: int, given: Path | None, seed: int, output: Path, as_json: bool) -> None:
@@ -84,6 +85,7 @@ def crop(model: Path, parameters: float | None, operations: float | None, method
         bar.do("make the network", lambda: precrop.narrowed(net, example, plan.widths, seed))
     written(output, _script(plan, place, output, seed))
     written(output.with_suffix(".json"), plan.text())
+    written(output.with_suffix(".html"), widths_page(plan.data()))
     emit({**plan.data(), "file": str(output)}, as_json, lambda to: _say(to, plan, output))
 
 
@@ -137,4 +139,5 @@ def _say(to: Console, plan: WidthPlan, output: Path) -> None:
     counts = [(name, f"{c.before:,}", f"{c.after:,}", percent(c.share))
               for name, c in (("parameters", plan.parameters), ("operations", plan.operations))]
     to.print(table(("", "before", "after", "share"), counts))
-    to.print(plain(f"written: {output}, {output.with_suffix('.json')}"), markup=False, soft_wrap=True)
+    files = (output, output.with_suffix(".json"), output.with_suffix(".html"))
+    to.print(plain(f"written: {', '.join(map(str, files))}"), markup=False, soft_wrap=True)

@@ -56,6 +56,8 @@ def test_the_file_makes_the_network_of_these_widths(files, capsys):
     assert parameters == printed["parameters"]["after"] <= 0.3 * printed["parameters"]["before"]
     assert {p: widths[f"{p}.weight"] for p in printed["widths"]} == printed["widths"]
     assert precrop.read(files.parent / "narrow.json") == printed["widths"]
+    report = (files.parent / "narrow.html").read_text()
+    assert report.count('class="now"') == len(printed["widths"])
 
 
 def test_a_count_is_a_budget_too_and_people_get_a_table(files, capsys):
@@ -63,7 +65,7 @@ def test_a_count_is_a_budget_too_and_people_get_a_table(files, capsys):
     assert call(["crop", f"{files / 'net.py'}:make", "--parameters", "4000", "-o", str(out)]) == 0
     assert count(out)[0] <= 4000
     shown = capsys.readouterr().out
-    assert "density asked" in shown and f"{count(out)[0]:,}" in shown and "n.json" in shown
+    assert "density asked" in shown and f"{count(out)[0]:,}" in shown and "n.json" in shown and "n.html" in shown
 
 
 def test_edited_widths_are_taken_back(files):

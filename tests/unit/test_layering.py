@@ -36,7 +36,7 @@ BELOW["summary"] = BELOW["store"] = BELOW["accelerator"] = BELOW["build"] = {
 BELOW["costing"] = {"errors", "ir", "ops", "rules", "front", "plan", "quant", "build"}
 BELOW["train"] = {"errors", "files", "quant", "zoo", "costing", "report", "lutra"}
 BELOW["cli"] = {"errors", "ir", "plan", "costing", "deploy", "check", "tools", "zoo", "train", "quant",
-                "files", "lutra"}  # and the public interface
+                "files", "report", "lutra"}  # and the public interface
 BELOW["__init__"] = {"errors", "build", "accelerator", "explanation"}
 BELOW["__main__"] = {"cli"}
 
