@@ -52,7 +52,7 @@ def _list(_: click.Context, option: click.Parameter, text: str) -> tuple[int, ..
 @click.option("--range", "span", type=float, nargs=2, metavar="LO HI",
               help="Least and greatest number of an input of FILE.py:FUNCTION's network.")
 @click.option("--standard", is_flag=True, help="Such inputs have mean 0 and deviation 1 in each channel.")
-@click.option("--images", "count", type=COUNT, default=32, show_default=True, help="How many are distilled.")
+@click.option("--images", "count", type=COUNT, default=96, show_default=True, help="How many are distilled.")
 @click.option("--steps", type=COUNT, default=300, show_default=True, help="Of distillation.")
 @click.option("--ranges", "method", type=click.Choice(("max", "percentile", "mse")), default="mse", show_default=True,
               help="How the ranges of numbers are found.")

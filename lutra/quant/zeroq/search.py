@@ -40,7 +40,7 @@ class Options:
 
     weights: tuple[int, ...] = (2, 3, 4, 5, 6, 8)
     activations: tuple[int, ...] = (8,)
-    count: int = 32
+    count: int = 96
     steps: int = 300
     statistic: str = "batch"
     method: str = "mse"
