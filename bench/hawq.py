@@ -31,6 +31,7 @@ from lutra.quant import hawq
 from lutra.quant.hawq.products import Batch
 from lutra.quant.search.costs import Bits
 from lutra.quant.search.program import solve
+from lutra.quant.still import still
 from lutra.train.checkpoint import read
 from lutra.train.data import Images
 from lutra.zoo.nets.resnet import ResNet
@@ -62,7 +63,7 @@ def alone(net: nn.Module, path: str, bits: int, batches: list[Batch]) -> float:
 
 def top_eigenvalues(net: nn.Module, modules: dict[str, nn.Module], batch: Batch) -> dict[str, float]:
     """Of each layer's block, by power iteration."""
-    with hawq.still(net):
+    with still(net, gradients=True):
         curvature = next(iter(hawq.of_weights(net, modules, [batch], F.cross_entropy)))
         found = {}
         for k, path in enumerate(modules):
@@ -93,7 +94,7 @@ def recipes(found: hawq.Found, size: float) -> dict[str, q.Recipe]:
 def correlations(net: nn.Module, found: hawq.Found, batches: list[Batch], bits: int, board: Board) -> None:
     """Of what is expected of each layer with what its cast costs."""
     posed, omega = found.problem, found.omega
-    modules = {path: net.get_submodule(path) for layer in posed.layers for path in [layer.path]}
+    modules = {layer.path: net.get_submodule(layer.path) for layer in posed.layers}
     base = loss_of(net, batches)
     lost = np.array([alone(net, path, bits, batches) - base for path in modules])
     errors = np.array([omega.weight_errors[path][bits] for path in modules])

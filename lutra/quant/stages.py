@@ -14,24 +14,21 @@ from lutra.errors import LutraError
 from lutra.quant.casts import Casts
 from lutra.quant.fitting import fit_normalisation, fit_weight, weight_cast
 from lutra.quant.network import casts_of, inner, set_stage, sites
+from lutra.quant.still import still
 
 
 @contextmanager
 def _observing(net: nn.Module, casts: Casts) -> Iterator[None]:
-    training = {m: m.training for m in net.modules()}
     casts.observers = {}
-    nn.Module.train(net, False)
     for site in sites(net):
         site.bypass = True
     try:
-        with torch.no_grad():
+        with still(net), torch.no_grad():
             yield
     finally:
         casts.observers = None
         for site in sites(net):
             site.bypass = False
-        for module, was in training.items():
-            module.training = was
 
 
 def calibrate(net: nn.Module, loader: Iterable[Any], method: str = "max", batches: int = 4) -> None:

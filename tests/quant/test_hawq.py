@@ -13,6 +13,7 @@ from lutra.errors import LutraError
 from lutra.quant import hawq
 from lutra.quant.search.costs import Bits, size
 from lutra.quant.search.layers import layers
+from lutra.quant.still import still
 
 OPTIONS = [Bits(2, 8), Bits(4, 8), Bits(8, 8)]
 
@@ -84,7 +85,7 @@ def exact_of_input(net, path, batches):
 
 def test_a_product_is_the_hessians(net, batches):
     found = modules(net)
-    with hawq.still(net):
+    with still(net, gradients=True):
         curvature = next(iter(hawq.of_weights(net, found, batches[:1], F.cross_entropy)))
         for k, path in enumerate(found):
             h = exact_of_weight(net, path, batches[:1])

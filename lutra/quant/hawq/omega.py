@@ -14,13 +14,14 @@ from torch import Tensor, nn
 
 from lutra.errors import LutraError
 from lutra.quant.fitting import fit_weight
-from lutra.quant.hawq.products import Batch, still, weight
+from lutra.quant.hawq.products import Batch, weight
 from lutra.quant.hawq.traces import Trace
 from lutra.quant.recipe import Recipe
 from lutra.quant.search.costs import Bits
 from lutra.quant.search.layers import Layer
 from lutra.quant.search.plan import layer_recipe
 from lutra.quant.sites import Site
+from lutra.quant.still import still
 
 METHOD = "mse"  # of points, as `calibrate` has it
 Errors = Mapping[str, Mapping[int, float]]  # by path and bits

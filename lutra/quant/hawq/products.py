@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,26 +29,6 @@ class Curvature:
         found = torch.autograd.grad(self.gradients, self.tensors, vectors, retain_graph=True, allow_unused=True,
                                     materialize_grads=True)
         return [h.detach() for h in found]
-
-
-@contextmanager
-def still(net: nn.Module) -> Iterator[None]:
-    """The network in evaluation, all parameters with gradients; as it was afterwards.
-
-    With batch statistics the loss of one image would depend on the others, and the Hessian with it.
-    """
-    training = {m: m.training for m in net.modules()}
-    learned = {p: p.requires_grad for p in net.parameters()}
-    net.eval()
-    for p in learned:
-        p.requires_grad_(True)
-    try:
-        yield
-    finally:
-        for p, was in learned.items():
-            p.requires_grad_(was)
-        for module, was in training.items():
-            module.training = was
 
 
 def of_weights(net: nn.Module, modules: Mapping[str, nn.Module], batches: Iterable[Batch], loss: Loss,

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from lutra.errors import LutraError
-from lutra.quant.hawq.products import Batch, Curvature, Loss, of_inputs, of_weights, still
+from lutra.quant.hawq.products import Batch, Curvature, Loss, of_inputs, of_weights
+from lutra.quant.still import still
 
 FEWEST = 4  # probes before it is looked whether they are enough
 Watch = Callable[[int, int], None]
@@ -51,7 +52,7 @@ def weight_traces(
     probes: at most; fewer where the last one changed no layer's estimate by more than this share. watch: is told how
     many products are done, of how many at most. LutraError: a loss that is not finite, a module without weights.
     """
-    with still(net):
+    with still(net, gradients=True):
         curvatures = list(of_weights(net, modules, batches, loss))
         return _probed(list(modules), curvatures, 1, probes, tolerance, seed, watch)
 
@@ -61,7 +62,7 @@ def input_traces(
     tolerance: float = 1e-3, seed: int = 0, watch: Watch = lambda done, of: None,
 ) -> dict[str, Trace]:
     """The same for what each module reads, of one image's loss and inputs, the mean over images."""
-    with still(net):
+    with still(net, gradients=True):
         curvatures = list(of_inputs(net, modules, batches, loss))
         return _probed(list(modules), curvatures, 0, probes, tolerance, seed, watch)
 

@@ -13,6 +13,7 @@ from lutra.quant.network import WEIGHTED
 from lutra.quant.search.axes import Axis, Part
 from lutra.quant.search.following import Following, tensors
 from lutra.quant.search.sets import Sets
+from lutra.quant.still import still
 
 NORMS = (nn.modules.batchnorm._BatchNorm, nn.modules.instancenorm._InstanceNorm, nn.GroupNorm)
 BY_CHANNEL = (*NORMS, nn.LayerNorm, nn.PReLU)
@@ -125,15 +126,11 @@ def run(net: nn.Module, example: Any) -> Calls:
     for module in calls.paths:
         hooks.append(module.register_forward_pre_hook(calls.enter).remove)
         hooks.append(module.register_forward_hook(calls.leave, with_kwargs=True).remove)
-    training = {m: m.training for m in net.modules()}
     try:
-        net.eval()
-        with torch.no_grad(), calls.mode:
+        with still(net), torch.no_grad(), calls.mode:
             out = net(*example) if isinstance(example, tuple) else net(example)
     finally:
         for remove in hooks:
             remove()
-        for module, was in training.items():
-            module.training = was
     calls.mode.hold([a for t in tensors(out) if (a := calls.mode.axis(t))], "they are the network's output")
     return calls

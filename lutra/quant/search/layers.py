@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from lutra.errors import LutraError
 from lutra.quant.network import WEIGHTED, Quantised
+from lutra.quant.still import still
 
 
 @dataclass(frozen=True)
@@ -55,16 +56,12 @@ def layers(net: nn.Module, example: Any) -> list[Layer]:
         found[path] = replace(before, macs=before.macs + macs)
 
     hooks = [m.register_forward_hook(see) for m in paths]
-    training = {m: m.training for m in net.modules()}
     try:
-        net.eval()
-        with torch.no_grad():
+        with still(net), torch.no_grad():
             net(*example) if isinstance(example, tuple) else net(example)
     finally:
         for hook in hooks:
             hook.remove()
-        for module, was in training.items():
-            module.training = was
     if not found:
         raise LutraError("the network calls no convolution and no linear layer", hint="there are no bits to choose")
     return list(found.values())

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from lutra.errors import LutraError
+from lutra.quant.still import still
 from lutra.quant.zeroq.prior import Prior
 
 EPSILON = 1e-6  # of variances, before the root
@@ -75,7 +76,7 @@ def distill(net: nn.Module, prior: Prior, count: int = 32, steps: int = 500, sta
     optimiser = torch.optim.Adam([x], rate)
     schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(optimiser, patience=max(steps // 5, 1), min_lr=LEAST_RATE)
     best, least, before = x.detach().clone(), float("inf"), float("nan")
-    with still(net), _statistics(net, statistic == "image") as distances:
+    with still(net, gradients=False), _statistics(net, statistic == "image") as distances:
         for step in range(steps + 1):  # the last one only looks
             loss = _loss(net, x, distances, prior, statistic == "image")
             value = loss.item()
@@ -150,20 +151,3 @@ def _distance(x: Tensor, mean: Tensor, deviation: Tensor, each: bool, path: str 
 def fast(x: Tensor) -> Tensor:
     """The same images with channels last in memory, where convolutions on a CPU take a third of the time."""
     return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
-
-
-@contextmanager
-def still(net: nn.Module) -> Iterator[None]:
-    """The network in evaluation, its parameters without gradients; as it was afterwards."""
-    training = {m: m.training for m in net.modules()}
-    learned = [p for p in net.parameters() if p.requires_grad]
-    net.eval()
-    for p in learned:
-        p.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for p in learned:
-            p.requires_grad_(True)
-        for module, was in training.items():
-            module.training = was

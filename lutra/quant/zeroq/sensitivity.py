@@ -23,7 +23,8 @@ from lutra.quant.search.kept import Kept
 from lutra.quant.search.layers import Layer
 from lutra.quant.search.plan import layer_recipe
 from lutra.quant.sites import Site
-from lutra.quant.zeroq.distil import Progress, Watch, fast, still
+from lutra.quant.still import still
+from lutra.quant.zeroq.distil import Progress, Watch, fast
 
 
 @dataclass(frozen=True)
