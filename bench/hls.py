@@ -1,7 +1,10 @@
-"""HLS by C simulation: TFC-W1A1, CNV-W1A1, UNSW-NB15 and the jet tagger, compiled and run, all integers compared.
+"""HLS by C simulation: TFC-W1A1, CNV-W1A1, UNSW-NB15, the jet tagger and a reader of Fraktur, compiled and run, all
+integers compared.
 
     python bench/hls.py                   # 100 frames each
-    python bench/hls.py --frames 1000
+    python bench/hls.py --frames 1000 --lines 40
+
+The reader (bidirectional LSTM, CTC) has lines of 8 lengths, from the shortest of the test set to the longest.
 
 The first time is that of the compiler, with nothing kept from earlier runs; the second that of one call with all
 frames, reading and writing their words included. Beside the time on the clock, what processors spent on it.
@@ -23,9 +26,14 @@ import lutra
 
 sys.path.insert(0, str(REPO / "examples"))
 import cnv_bnn_pynq as example
+import read_fraktur as fraktur
+
+from lutra.train.lines import load
+from lutra.train.reading import compiled
 
 PIXELS = {"input_range": (0, 255), "input_scale": 1 / 255}
-Made = tuple[str, Callable[[str], lutra.Accelerator], Array]
+Frames = Array | tuple[Array, ...]
+Made = tuple[str, Callable[[str], lutra.Accelerator], Frames]
 
 
 def networks(data: Path, folder: Path) -> list[Made]:
@@ -51,6 +59,23 @@ def networks(data: Path, folder: Path) -> list[Made]:
     ]
 
 
+def reader(data: Path, lines: int) -> Made:
+    """The reader, and so many lines of the test set, from the shortest to the longest."""
+    net, _ = fraktur.network()
+    test = load(data / "ocr").test
+    order = np.argsort(test.lengths, kind="stable")
+    picked = order[np.linspace(0, len(order) - 1, lines).astype(int)]
+    x, lengths = test.tensor(picked.tolist())
+    return (f"Fraktur reader, lines of {lengths.min()} to {lengths.max()} columns",
+            lambda cache: compiled(net, x.shape[1], "xc7z020", fps=200, cache=cache),
+            (x.numpy(), lengths[:, None].numpy()))
+
+
+def first(frames: Frames, count: int) -> Frames:
+    """Some of them."""
+    return tuple(x[:count] for x in frames) if isinstance(frames, tuple) else frames[:count]
+
+
 def timed(work: Callable[[], Array]) -> tuple[Array, float, float]:
     """What it gives, seconds on the clock, and of processors in the programs that it calls."""
     def spent() -> float:
@@ -66,17 +91,18 @@ def main() -> None:
     """Each network, from a cache that is empty."""
     made = parser(__doc__)
     made.add_argument("--frames", type=int, default=100, help="of each network")
+    made.add_argument("--lines", type=int, default=8, help="of the reader")
     args = made.parse_args()
     board = Board()
     with tempfile.TemporaryDirectory() as place:
-        for name, build, frames in networks(args.data, Path(place)):
-            acc, x = build(str(Path(place) / "cache")), frames[: args.frames]
+        for name, build, frames in [*networks(args.data, Path(place)), reader(args.data, args.lines)]:
+            acc, x = build(str(Path(place) / "cache")), first(frames, args.frames)
             expected = acc.run(x, raw=True)
-            first, compiled, spent = timed(lambda acc=acc, x=x: acc.simulate(x[:1], backend="hls", raw=True))
-            board.show(f"{name}: compiled in", compiled, f"s, {spent:.3g} s of processors")
+            one, took, spent = timed(lambda acc=acc, x=x: acc.simulate(first(x, 1), backend="hls", raw=True))
+            board.show(f"{name}: compiled in", took, f"s, {spent:.3g} s of processors")
             y, run, spent = timed(lambda acc=acc, x=x: acc.simulate(x, backend="hls", raw=True))
-            board.show(f"{name}: {len(x)} frames run in", run, f"s, {spent:.3g} s of processors")
-            wrong = (y != expected).sum() + (first != expected[:1]).sum()
+            board.show(f"{name}: {len(y)} frames run in", run, f"s, {spent:.3g} s of processors")
+            wrong = (y != expected).sum() + (one != expected[:1]).sum()
             board.bar(f"{name}: integers that differ", int(wrong), most=0)
     board.end()
 

@@ -2,7 +2,7 @@
 
     python examples/read_fraktur.py                            # a line of our own making
     python examples/read_fraktur.py --data folder --lines 5    # lines of a test set, with the characters that are right
-    python examples/read_fraktur.py --simulate                 # through the RTL, by Verilator, and compared
+    python examples/read_fraktur.py --simulate                 # through the RTL and the C++ for HLS, and compared
 
 The network in examples/fraktur was trained on 3,915 lines of printed books (W4A4, H = 96; of 427 other lines 98.4 %
 of the characters are right). The line beside it is no scan: it was found by gradient descent as one that it reads
@@ -13,6 +13,7 @@ offsets and text, as `lutra train ocr --data`.
 from __future__ import annotations
 
 import argparse
+import time
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +57,7 @@ def main() -> None:
     options.add_argument("--lines", type=int, default=3, help="how many of them")
     options.add_argument("--fps", type=float, default=200, help="lines of the greatest length a second")
     options.add_argument("--device", default=DEVICE)
-    options.add_argument("--simulate", action="store_true", help="through the RTL, too")
+    options.add_argument("--simulate", action="store_true", help="through the RTL and the HLS form, too")
     options.add_argument("--cache", type=Path, help="folder for results of tools")
     args = options.parse_args()
     net, alphabet = network()
@@ -73,7 +74,11 @@ def main() -> None:
     print(f"{100 * right(found, texts.texts):.2f} % of the characters right; {cost.lut:,.0f} LUTs, {cost.bram:.0f} "
           f"block memories, {acc.fps:,.0f} lines of {x.shape[1]} columns a second on {args.device}")
     if args.simulate:
-        print(f"{acc.verify(fed)} integers of the RTL equal")
+        for backend in ("rtl", "hls"):
+            begin = time.perf_counter()
+            count = acc.verify(fed, backend=backend)
+            print(f"{count} integers of the {backend.upper()} equal, compiled and simulated in "
+                  f"{time.perf_counter() - begin:.0f} s")
 
 
 if __name__ == "__main__":

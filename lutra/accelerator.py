@@ -26,7 +26,7 @@ from lutra.rules.lower import Lowered
 from lutra.sim.csim import CModel
 from lutra.sim.reference import Runner
 from lutra.sim.rtl import Memory, RtlModel, RtlRun, from_words, to_words
-from lutra.sim.sequences import inside, lengths_of, spread
+from lutra.sim.sequences import certain, inside, lengths_of, spread, tidied
 from lutra.tools.cache import Cache
 
 if TYPE_CHECKING:
@@ -96,9 +96,9 @@ class Accelerator:
         if backend != "rtl" and (stalls or vcd or weights):
             raise LutraError("stalls, waveforms and written weights are of the RTL's simulation",
                              hint='leave them out, or use backend="rtl"')
-        words = (self._words_of(self._rtl_run(fed, stalls, seed, vcd, weights=weights or {})) if backend == "rtl"
-                 else self._simulated(fed, backend))
-        return single(like(x, self._results(self._decoded(words), raw)))
+        ys = (self._received(self._rtl_run(fed, stalls, seed, vcd, weights=weights or {})) if backend == "rtl"
+              else self._simulated(fed, backend))
+        return single(like(x, self._results(ys, raw)))
 
     def verify(self, x: Any, stalls: float = 0.0, seed: int = 0, backend: str = "rtl") -> int:
         """Simulate the frames and compare every output integer with the integer graph's; how many there were.
@@ -106,10 +106,9 @@ class Accelerator:
         LutraError, with the first frame and place, where one differs.
         """
         fed = self._fed(x, InputEnd.integers)
-        words = (self._words_of(self._rtl_run(fed, stalls, seed, None)) if backend == "rtl"
-                 else self._simulated(fed, backend))
-        pairs = zip(self._results(self._runner.outputs(fed), raw=True),
-                    self._results(self._decoded(words), raw=True), strict=True)
+        ys = (self._received(self._rtl_run(fed, stalls, seed, None)) if backend == "rtl"
+              else self._simulated(fed, backend))
+        pairs = zip(self._results(self._runner.outputs(fed), raw=True), self._results(ys, raw=True), strict=True)
         integers = sum(_compared(*pair, f"output {k}, " * (len(self.lowered.outputs) > 1), backend)
                        for k, pair in enumerate(pairs))
         key = "verified" if backend == "rtl" else f"verified_{backend}"
@@ -263,17 +262,20 @@ class Accelerator:
 
     def vectors(self, frames: int = 2, seed: int = 0) -> bytes:
         """Random frames with their results, for a test bench: what is read of memory, then of each frame the words of
-        each input and of each output, whole bytes, little endian.
+        each input and of each output, whole bytes, little endian; before those of an output that is a sequence 32 bits
+        that say how many of them are certain. As the HLS form takes and gives them: of sequences all columns.
         """
-        self._check_even("a test bench")
         rng = np.random.default_rng(seed)
         fed = tuple(e.range.lo + e.range.step * rng.integers(0, e.range.levels, (frames, *e.shape))
                     for e in self.lowered.inputs)
         results = zip(self._runner.outputs(fed), self.lowered.graph.outputs, self.netlist.outputs, strict=True)
-        words = [w.reshape(frames, -1) for w in self._encoded(fed)]
+        words = [w.reshape(frames, -1) for w in self._encoded(fed, ragged=False)]
         for y, node, end in results:
             bits = node.out.range.bits
             codes = node.out.range.encode(y).reshape(-1, self.netlist.width(end.stream) // bits)
+            if node in self._sequences:
+                known = certain(node, self._lengths(node, fed)) * (end.words // node.out.shape[0])
+                words.append(known.astype("<u4").view(np.uint8).reshape(frames, -1))
             words.append(to_words(codes, bits).reshape(frames, -1))
         memory = b"".join(region.image for _, region in self.netlist.regions)
         return memory + np.concatenate(words, axis=1).tobytes()
@@ -346,31 +348,33 @@ class Accelerator:
         return self._model.run(words, stalls=stalls, seed=seed, arrivals=arrivals, vcd=vcd, memory=memory,
                                writes=first_writes(self.plan, self.netlist, weights) if self.netlist.windows else None)
 
-    def _simulated(self, fed: tuple[Array, ...], backend: str) -> tuple[Came, ...]:
-        """The words of each output, by C simulation of the HLS form."""
+    def _simulated(self, fed: tuple[Array, ...], backend: str) -> tuple[Array, ...]:
+        """The integers of each output, by C simulation of the HLS form, as the integer graph has them."""
         if backend != "hls":
             raise LutraError(f"backend={backend!r} cannot be simulated", hint='"rtl" or "hls"')
-        self._check_even("C simulation")
-        return tuple((words, None) for words in self._c_model.run(self._encoded(fed)))
+        found = self._decoded(tuple((words, None) for words in self._c_model.run(self._encoded(fed, ragged=False))))
+        return tuple(tidied(y, node, self._lengths(node, fed)) if node in self._sequences else y
+                     for y, node in zip(found, self.lowered.graph.outputs, strict=True))
 
-    def _words_of(self, run: RtlRun) -> tuple[Came, ...]:
-        return tuple((end.words, end.ends) for end in run.received)
+    def _received(self, run: RtlRun) -> tuple[Array, ...]:
+        return self._decoded(tuple((end.words, end.ends) for end in run.received))
 
-    def _check_even(self, what: str) -> None:
-        """LutraError where frames differ in how many words they have."""
-        if self._sequences:
-            raise LutraError(f"{what} of a network with sequences is not supported", "backend", "simulate the RTL")
+    def _lengths(self, node: Node, fed: tuple[Array, ...]) -> Array:
+        """Those of a sequence that enters or leaves the design."""
+        return fed[self.lowered.graph.inputs.index(self._sequences[node])]
 
-    def _encoded(self, fed: tuple[Array, ...]) -> tuple[Array, ...]:
-        """The words of each input's stream."""
+    def _encoded(self, fed: tuple[Array, ...], ragged: bool = True) -> tuple[Array, ...]:
+        """The words of each input's stream: of sequences, if `ragged`, as the RTL takes them, the columns that
+        there are; else, as in HLS, all of them, with what the caller has behind the end.
+        """
         if not len(fed[0]):
             raise LutraError("there are no frames to simulate", "input", "give an array with at least one frame")
         words = []
-        nodes = self.lowered.graph.inputs
-        for x, node, given, end in zip(fed, nodes, self.lowered.inputs, self.netlist.inputs, strict=True):
+        ends = zip(self.lowered.graph.inputs, self.lowered.inputs, self.netlist.inputs, strict=True)
+        for x, (node, given, end) in zip(fed, ends, strict=True):
             lanes = self.netlist.width(end.stream) // given.range.bits
-            if node in self._sequences:
-                x = inside(x, fed[nodes.index(self._sequences[node])])
+            if ragged and node in self._sequences:
+                x = inside(x, self._lengths(node, fed))
             words.append(to_words(given.range.encode(x).reshape(-1, lanes), given.range.bits))
         return tuple(words)
 

@@ -25,6 +25,12 @@ class Sequential(Join):
         """How many columns of what it gives there are (N, 1), for these sequences."""
         return lengths
 
+    def certain(self, lengths: Array, columns: int) -> Array:
+        """How many of the `columns` that its HLS form gives are those of `evaluate` (N, 1): all columns travel there,
+        and those behind a sequence's end hold anything.
+        """
+        return lengths
+
     def check_blank(self, blank: int, of: Range) -> None:
         """LutraError unless columns in a range can be cleared to this value."""
         if not of.holds(np.array([blank])):

@@ -81,7 +81,7 @@ def lower(source: Graph, given: Given, family: str, low: Lowering | None = None)
             _only_host(node, views)
     done = [_output(low, node, views) for node in source.outputs]
     graph = merged(rewrite(Graph(tuple(starts), tuple(node for node, _ in done)), RULES))
-    graph = merged(rewrite(graph, (gated_product,)))
+    graph = marked(merged(rewrite(graph, (gated_product,))))
     if not any(isinstance(n.op, Hardware) for n in graph.nodes):
         raise LutraError("no operator of the model is quantised: there is nothing to build", "model",
                          "export the model with Quant nodes")
@@ -202,4 +202,4 @@ def _output(low: Lowering, node: Node, views: Views) -> tuple[Node, OutputEnd]:
     assert found is not None
     inner = ops_graph([(op, "") for op in view.chain[count:]], view.node.out.shape)
     outer = ops_graph([(n.op, n.loc) for n in rest], view.index.shape)
-    return marked(view.node), OutputEnd(real(found[0]), real(found[1]), inner, Constant(view.index), outer)
+    return view.node, OutputEnd(real(found[0]), real(found[1]), inner, Constant(view.index), outer)

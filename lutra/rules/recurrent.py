@@ -10,7 +10,7 @@ from functools import singledispatch
 import numpy as np
 
 from lutra.errors import LutraError
-from lutra.ir import Array, Constant, Node
+from lutra.ir import Array, Constant, Graph, Node
 from lutra.ops import source as src
 from lutra.ops.collapse.op import Collapse
 from lutra.ops.mark.op import Mark
@@ -152,20 +152,30 @@ def _collapsed(low: Lowering, view: View, lengths: Node, op: src.CtcCollapse, lo
     return View(node, index, view.chain)
 
 
-def lengths_of(node: Node) -> Node | None:
-    """The lengths of the sequence that a node's value is; None where it is none."""
+def _sequence_of(node: Node) -> Node | None:
+    """The operator on sequences that a node's value comes of; None where it is no sequence."""
     seen: set[Node] = set()
     stack = [node]
     while stack:
         node = stack.pop()
         if isinstance(node.op, Sequential):
-            return node.args[-1]
+            return node
         stack += [a for a in node.args if a not in seen]
         seen.update(node.args)
     return None
 
 
-def marked(node: Node) -> Node:
-    """An output that says where its sequence ends, if it is one."""
-    lengths = None if isinstance(node.op, Sequential) else lengths_of(node)
-    return node if lengths is None else Node(Mark(_cleared(node)), (node, lengths), node.loc)
+def marked(graph: Graph) -> Graph:
+    """With outputs that say where their sequences end: an operator on sequences does, if nothing else reads it.
+    LutraError where that is not known, as behind CTC's decoding.
+    """
+    return Graph(graph.inputs, tuple(_marked(graph, node) for node in graph.outputs))
+
+
+def _marked(graph: Graph, node: Node) -> Node:
+    found = _sequence_of(node)
+    if found is None or (found is node and not graph.users[node] and graph.outputs.count(node) == 1):
+        return node
+    if isinstance(found.op, Collapse):
+        raise LutraError("labels of CTC's decoding are read again", found.loc, "make them an output, once, and no more")
+    return Node(Mark(_cleared(node)), (node, found.args[-1]), node.loc)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from lutra.ir import Array, Graph, Node
-from lutra.ops.sequence import Sequential
+from lutra.ops.sequence import Sequential, cleared
 
 
 def lengths_of(graph: Graph) -> dict[Node, Node]:
@@ -24,6 +24,17 @@ def inside(x: Array, lengths: Array) -> Array:
     """The columns (M, ...) that sequences (N, T, ...) of these lengths (N, 1) have, one after another."""
     found: Array = x[np.arange(x.shape[1]) < lengths]
     return found
+
+
+def certain(node: Node, lengths: Array) -> Array:
+    """How many columns (N, 1) of an output that is a sequence the HLS form gives as `evaluate` does."""
+    assert isinstance(node.op, Sequential), node.op
+    return node.op.certain(lengths, node.out.shape[0])
+
+
+def tidied(y: Array, node: Node, lengths: Array) -> Array:
+    """Frames (N, *shape) of a sequence as an HLS form gives them, with what may be anything cleared."""
+    return cleared(y, certain(node, lengths), getattr(node.op, "blank", 0))
 
 
 def spread(values: Array, ends: Array, node: Node) -> Array:

@@ -77,7 +77,9 @@ def test_lengths_that_the_hardware_has_no_room_for(small, length):
         acc.run((x, np.array([[1], [length], [2], [3]])))
 
 
-def test_what_is_not_there_for_sequences_is_said(small):
-    acc, x = small
-    with pytest.raises(LutraError, match="simulate the RTL"):
-        acc.simulate((x, np.full((4, 1), 12)), backend="hls")
+def test_a_whole_line_by_c_simulation(cache):
+    """The RTL of this design is in bench/ocr.py, and in the example's --simulate."""
+    net, _ = read_fraktur.network()
+    x, lengths = read_fraktur.own_line().tensor([0])
+    acc = compiled(net, x.shape[1], read_fraktur.DEVICE, fps=200, cache=cache)
+    assert acc.verify((x.numpy(), lengths[:, None].numpy()), backend="hls") == int(lengths[0]) + 1 == 321

@@ -158,7 +158,7 @@ class Lstm(Recurrent):
         if self.peepholes is None:
             return {}
         bits = signed_bits(spanned(self.peepholes))
-        words = self.peepholes.array.reshape(self.sizes[0], 3, -1, fold.pe).transpose(0, 2, 3, 1)
+        words = self.peepholes.array.astype(np.int64).reshape(self.sizes[0], 3, -1, fold.pe).transpose(0, 2, 3, 1)
         codes = words.reshape(-1, 3 * fold.pe) & ((1 << bits) - 1)
         return {"PEEP": Memory(pack(codes, bits), bits * codes.shape[1])}
 
