@@ -65,8 +65,8 @@ def trained(name: str, data: lines.Lines, folder: Path) -> dict[str, torch.Tenso
     for now in run.train():
         if now.batch % EVERY == 0:
             write(at, run.state())
-            print(f"  {name}: epoch {now.epoch + 1}, step {now.batch} of {now.batches}, loss {now.loss:.3f}",
-                  flush=True)
+            print(f"  {name}: epoch {now.epoch + 1}, step {now.batch} of {now.batches}, loss {now.loss:.3f}, "
+                  f"{now.skipped} steps left out", flush=True)
         if point is None and (now.epoch + 1, now.batch) == (epochs[0], now.batches):
             break  # no stage in fixed point
     write(done, run.net.state_dict())

@@ -84,7 +84,8 @@ def _bar() -> Iterator[Callable[[Progress], None]]:
             what = f"{now.stage}, epoch {now.epoch + 1}"
             bar.update(task, description=what, total=now.batches, completed=now.batch, loss=now.loss)
             if now.batch == now.batches:
-                bar.console.print(f"{what}: loss {now.loss:.4f}, {percent(now.accuracy)} right", style="dim")
+                left_out = f"; {now.skipped} steps left out, their gradients were not finite" if now.skipped else ""
+                bar.console.print(f"{what}: loss {now.loss:.4f}, {percent(now.accuracy)} right{left_out}", style="dim")
 
         yield watch
 

@@ -21,6 +21,7 @@ STAGES = ("float", "fixed")
 EVALUATED = 500  # images at once, when they are only looked at
 CALIBRATED = 4  # batches
 FROZEN = 0.15  # share of the fixed-point steps in which points stand still
+PATIENCE = 50  # steps in a row that may be left out
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,8 @@ class Settings:
 @dataclass(frozen=True)
 class Progress:
     """Where a run stands: the stage, the epoch in it, the batch in that, the loss of the last step, and, behind an
-    epoch, the share of test images that are right.
+    epoch, the share of test images that are right. skipped: steps of the epoch, since it began or went on, whose
+    gradients were not finite; they changed nothing.
     """
 
     stage: str
@@ -52,6 +54,7 @@ class Progress:
     batches: int
     loss: float
     rate: float
+    skipped: int = 0
     accuracy: float | None = None
 
 
@@ -71,7 +74,7 @@ class Run:
     part: tuple[int, int] = (0, 1)
     wrap: Callable[[nn.Module], nn.Module] = field(default=lambda net: net)
 
-    STEEPEST: ClassVar[float | None] = None  # norm of a gradient that is let through
+    STEEPEST: ClassVar[float] = math.inf  # norm of a gradient that is let through
     WARMED: ClassVar[int] = 1  # steps until the learning rate is whole
 
     def __post_init__(self) -> None:
@@ -79,6 +82,7 @@ class Run:
         self.pixels = Pixels(*self.plan.normalise)
         self.net = self.made()
         self.stage, self.epoch, self.batch = 0, 0, 0
+        self.left_out = 0  # steps in a row
         self.fresh = not self.settings.epochs[0]  # no training in floating point
         self.schedule: q.Schedule | None = None
         self._optimise()
@@ -117,23 +121,34 @@ class Run:
 
     def _epoch(self) -> Iterator[Progress]:
         """The batches that are left of an epoch."""
-        settings = self.settings
-        number = self.epoch + self.stage * settings.epochs[0]
+        number = self.epoch + self.stage * self.settings.epochs[0]
         self.net.train()
+        skipped = 0
         for loss in self.losses(number):
             rate = self._rate()
             value = loss.item()
             if not math.isfinite(value):
                 raise LutraError(f"the loss is {value}", f"epoch {self.epoch + 1}", "lower the learning rate")
-            self.optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            if self.STEEPEST is not None:
-                nn.utils.clip_grad_norm_(self.net.parameters(), self.STEEPEST)
-            self.optimiser.step()
-            if self.schedule is not None:
-                self.schedule.step()
+            self.left_out = 0 if self._step(loss) else self.left_out + 1
+            skipped += self.left_out > 0
+            if self.left_out == PATIENCE:
+                raise LutraError(f"the gradients of {PATIENCE} steps in a row are not finite",
+                                 f"epoch {self.epoch + 1}", "lower the learning rate")
             self.batch += 1
-            yield Progress(STAGES[self.stage], self.epoch, self.batch, self.batches, value, rate)
+            yield Progress(STAGES[self.stage], self.epoch, self.batch, self.batches, value, rate, skipped)
+
+    def _step(self, loss: Tensor) -> bool:
+        """Whether the gradient is finite and the step was taken: through a recurrent layer it grows by a factor each
+        column, and one that is infinite, scaled or not, would leave no weight a number.
+        """
+        self.optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        finite = bool(nn.utils.clip_grad_norm_(self.net.parameters(), self.STEEPEST).isfinite())
+        if finite:
+            self.optimiser.step()
+        if self.schedule is not None:
+            self.schedule.step()
+        return finite
 
     def losses(self, number: int) -> Iterator[Tensor]:
         """Of the batches that are left of an epoch, one step's after the other."""

@@ -192,6 +192,35 @@ def test_a_run_that_diverges_stops():
             break
 
 
+def overflowing(of, bad):
+    """Let the gradients of these steps of a run overflow, as those of long sequences do."""
+    weight, seen = next(p for p in of.net.parameters() if p.dim() == 4), iter(range(10**6))
+    weight.register_hook(lambda g: g * torch.inf if next(seen) in bad else g)
+
+
+@pytest.mark.parametrize("steepest", [float("inf"), 1.0])
+def test_steps_of_infinite_gradients_are_left_out(steepest, monkeypatch):
+    monkeypatch.setattr(Run, "STEEPEST", steepest)
+    of, before = run(epochs=(2, 1)), []
+    overflowing(of, {1, 2, 5})
+    found = []
+    for now, _ in zip(of.train(), range(8), strict=False):
+        after = [p.detach().clone() for p in of.net.parameters()]
+        found.append((now.skipped, all(map(torch.equal, before, after)) if before else False))
+        before = after
+    assert found == [(0, False), (1, True), (2, True), (2, False), (0, False), (1, True), (1, False), (1, False)]
+    assert all(bool(p.isfinite().all()) for p in before)
+
+
+def test_a_run_of_infinite_gradients_stops(monkeypatch):
+    monkeypatch.setattr("lutra.train.stages.PATIENCE", 3)
+    of = run(epochs=(3, 1))
+    overflowing(of, {0, 1, 3, 4, 5})
+    with pytest.raises(LutraError, match=r"gradients of 3 steps in a row are not finite .*lower the learning rate"):
+        steps(of)
+    assert (of.epoch, of.batch) == (1, 1)
+
+
 def test_other_sizes_are_refused(tmp_path):
     np.savez(tmp_path / "images.npz", **vars(images()))
     with pytest.raises(LutraError, match=r"28 x 28 pixels in 1 channel.*32 x 32 pixels in 3 channels"):
