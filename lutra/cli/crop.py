@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from lutra.quant.precrop import WidthPlan
 
-METHODS = ("synexp", "synflow", "snip", "grasp", "preconfig", "uniform")
+METHODS = ("synexp", "pathsum", "synflow", "snip", "grasp", "preconfig", "uniform")
 SCRIPT = '''"""A network with widths by `lutra crop`. They may be edited; layers of one stream need the same."""
 
 import runpy
@@ -48,8 +48,9 @@ def make():
 @click.option("--parameters", type=float, help="The budget: a share of the network's own up to 1, or their number.")
 @click.option("--operations", type=float, help="A limit on multiply-accumulates of one frame, likewise.")
 @click.option("--method", type=click.Choice(METHODS), default="synexp", show_default=True,
-              help="How much of each layer is kept: synexp in closed form, synflow by iteration, snip and grasp with "
-                   "--data, preconfig under both budgets with layers that may widen, uniform the same of each.")
+              help="How much of each layer is kept: synexp in closed form, pathsum with branches summed, synflow by "
+                   "iteration, snip and grasp with --data, preconfig under both budgets with layers that may widen, "
+                   "uniform the same of each.")
 @click.option("--data", "folder", type=click.Path(path_type=Path), help="Folder of images, as `lutra train` takes it.")
 @click.option("--batch", type=click.IntRange(1), default=128, show_default=True, help="Images for snip and grasp.")
 @click.option("--multiple", type=click.IntRange(1), default=4, show_default=True, help="What widths are multiples of.")

@@ -9,6 +9,7 @@ from torch import nn
 from lutra import LutraError
 from lutra.quant.precrop import scores
 from lutra.quant.precrop.closed import preconfig, synexp
+from lutra.quant.precrop.paths import pathsum
 
 
 def small(*, bias=False):
@@ -118,7 +119,7 @@ def solved(parameters, limits, cap):
 
     rows = [np.array(r, float) / b for r, b in limits]
     result = minimize(lambda z: -z.sum(), np.full(len(parameters), -5.0), jac=lambda z: -np.ones_like(z),
-                      method="SLSQP", bounds=[(-15, cap)] * len(parameters), options={"ftol": 1e-14, "maxiter": 500},
+                      method="SLSQP", bounds=[(-15, cap)] * len(parameters), options={"ftol": 1e-11, "maxiter": 500},
                       constraints=[{"type": "ineq", "fun": lambda z, r=r: 1 - r @ np.exp(z),
                                     "jac": lambda z, r=r: -r * np.exp(z)} for r in rows])
     assert result.success
@@ -147,3 +148,78 @@ def test_preconfig_equals_a_general_solver(shares):
 def test_amounts_without_sense_are_refused(call, what):
     with pytest.raises(LutraError, match=what):
         call()
+
+
+class Branched(nn.Module):
+    """Two residual blocks on a stream of 4, a convolution before and a linear layer behind; no layer has a bias."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.a, self.b, self.c = (nn.Conv2d(4, 4, 3, padding=1, bias=False) for _ in range(3))
+        self.first, self.last = nn.Conv2d(2, 4, 3, bias=False), nn.Linear(4, 3, bias=False)
+
+    def forward(self, x):
+        x = F.relu(self.first(x))
+        x = F.relu(x + self.b(F.relu(self.a(x))))
+        return self.last(F.relu(x + self.c(x)).mean((2, 3)))
+
+
+BRANCHED = ("first", "a", "b", "c", "last")
+WEIGHTS = [Branched().get_parameter(f"{path}.weight").detach().double().abs() for path in BRANCHED]
+
+
+@torch.no_grad()
+def flow(factors):
+    """R of the network whose absolute weights are multiplied by these, without its modules."""
+    x = F.conv2d(torch.ones(1, 2, 4, 4).double(), factors[0] * WEIGHTS[0])
+    x = x + F.conv2d(F.conv2d(x, factors[1] * WEIGHTS[1], padding=1), factors[2] * WEIGHTS[2], padding=1)
+    x = x + F.conv2d(x, factors[3] * WEIGHTS[3], padding=1)
+    return float(F.linear(x.mean((2, 3)), factors[4] * WEIGHTS[4]).sum())
+
+
+def test_the_expected_flow_of_masks_is_the_flow_under_their_densities():
+    densities, draw = (0.9, 0.5, 0.7, 0.4, 0.8), torch.Generator().manual_seed(0)
+    flows = [flow([torch.rand(w.shape, generator=draw) < p for w, p in zip(WEIGHTS, densities, strict=True)])
+             for _ in range(500)]
+    assert np.mean(flows) == pytest.approx(flow(densities), abs=4 * np.std(flows) / len(flows) ** 0.5)
+    assert np.std(flows) < 0.5 * np.mean(flows)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.6])
+def test_the_sum_over_paths_is_greatest_where_it_is_found(share):
+    """No step of any two densities at an equal budget makes more of it, and a general solver does not either."""
+    from scipy.optimize import minimize
+
+    net = Branched()
+    weights = {path: net.get_parameter(f"{path}.weight").numel() for path in BRANCHED}
+    sizes, budget = np.array(list(weights.values()), float), share * sum(weights.values())
+    found = np.array(list(pathsum(net, weights, X[:, :, :4, :4], budget).values()))
+    assert found @ sizes == pytest.approx(budget, rel=1e-6) and (found <= 1).all()
+    start = synexp(sizes.tolist(), budget)
+    assert flow(found) > flow(start) * 1.001
+    for i in range(5):
+        for k in range(5):
+            other = found.copy()
+            other[i] += 0.01 * other[i]
+            other[k] -= 0.01 * found[i] * sizes[i] / sizes[k]
+            if i != k and other[i] <= 1 and other[k] > 1 / sizes[k]:
+                assert flow(other) < flow(found)
+    solver = minimize(lambda p: -np.log(flow(p)), start, method="SLSQP", bounds=[(1 / a, 1) for a in sizes],
+                      constraints={"type": "ineq", "fun": lambda p: budget - p @ sizes}, options={"ftol": 1e-12})
+    assert np.log(flow(found)) >= -solver.fun - 1e-6
+
+
+def test_in_a_chain_the_sum_over_paths_is_the_product():
+    net = small()
+    weights = {p: net.get_parameter(f"{p}.weight").numel() for p in PATHS}
+    assert list(pathsum(net, weights, X, 60).values()) == pytest.approx(synexp(list(weights.values()), 60), rel=1e-9)
+
+
+def test_the_sum_over_paths_leaves_a_branch_out_that_is_dear():
+    """Where the shortcut carries the flow: one weight of the layer stays."""
+    net = Branched()
+    with torch.no_grad():
+        net.c.weight.mul_(1e-4)
+    found = pathsum(net, {path: net.get_parameter(f"{path}.weight").numel() for path in BRANCHED}, X, 100)
+    assert found["c"] == pytest.approx(1 / 144, rel=1e-3) and min(found["a"], found["b"]) > 0.05

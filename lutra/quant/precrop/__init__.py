@@ -21,13 +21,14 @@ from lutra.quant.precrop import scores
 from lutra.quant.precrop.closed import preconfig, synexp
 from lutra.quant.precrop.crop import Limits, Rules
 from lutra.quant.precrop.narrow import by_group, narrowed
+from lutra.quant.precrop.paths import pathsum
 from lutra.quant.precrop.plan import Count, Row, WidthPlan, read
 from lutra.quant.precrop.plan import plan as planned
 from lutra.quant.precrop.sizes import Sizes, sizes
 
 __all__ = ["DATA", "METHODS", "Count", "Limits", "Row", "Rules", "WidthPlan", "crop", "given", "narrowed", "read"]
 
-METHODS = ("synexp", "synflow", "snip", "grasp", "preconfig", "uniform")
+METHODS = ("synexp", "pathsum", "synflow", "snip", "grasp", "preconfig", "uniform")
 DATA = ("snip", "grasp")
 
 
@@ -39,8 +40,9 @@ def crop(net: nn.Module, example: Any, parameters: float, *, operations: float |
     example: its input, or a tuple of them, with a batch axis.
     parameters: the budget, as a share of the network's own (a float up to 1) or as their number (an int).
     operations: a limit on multiply-accumulates of one frame, likewise.
-    method: "synexp", the closed form; "synflow", its iterations; "snip" and "grasp", which need a batch; "preconfig",
-        under both budgets, where layers may widen; "uniform", the same share of every width.
+    method: "synexp", the closed form, each layer a factor; "pathsum", where branches are summed; "synflow", its
+        iterations; "snip" and "grasp", which need a batch; "preconfig", under both budgets, where layers may widen;
+        "uniform", the same share of every width.
     batch: inputs and labels for a cross-entropy loss.
     rules: what widths may be; by default multiples of 4, of at least 4, widening for preconfig alone.
 
@@ -87,6 +89,8 @@ def _densities(net: nn.Module, example: Any, found: Sizes, limits: Limits, metho
             return None
         case "synexp":
             return dict(zip(paths, synexp(weights, keep * sum(weights)), strict=True))
+        case "pathsum":
+            return pathsum(net, dict(zip(paths, weights, strict=True)), example, keep * sum(weights))
         case "preconfig":
             assert limits.operations is not None
             work = [float(layer.operations(now)) for layer in found.products.values()]

@@ -2,7 +2,7 @@
 
 The expected synaptic flow of a random mask is proportional to the product of the layers' densities, so the best
 densities maximise the sum of their logarithms under the budgets. In a network with branches each layer is a factor as
-in a chain.
+in a chain; `paths.py` has the sum over paths.
 """
 
 from __future__ import annotations
@@ -17,18 +17,34 @@ HALVINGS = 200
 def synexp(parameters: Sequence[float], budget: float) -> list[float]:
     """Densities p that maximise sum(log p) with sum(parameters * p) <= budget and p <= 1.
 
-    They are p = min(1, level / parameters), with the level by bisection.
+    They are p = min(1, level / parameters).
 
     Raises LutraError: there are no parameters, or no budget.
     """
+    return filled(parameters, budget, [1.0] * len(parameters), [0.0] * len(parameters))
+
+
+def filled(parameters: Sequence[float], budget: float, powers: Sequence[float], least: Sequence[float]) -> list[float]:
+    """Densities p that maximise sum(powers * log p) with sum(parameters * p) <= budget and least <= p <= 1.
+
+    They are p = level * powers / parameters within those limits, with the level by bisection. powers: above 0.
+
+    Raises LutraError: as `synexp`.
+    """
     _check(parameters, budget)
+    rates = [e / a for a, e in zip(parameters, powers, strict=True)]
+
+    def at(level: float) -> list[float]:
+        return [min(1.0, max(p, level * r)) for p, r in zip(least, rates, strict=True)]
+
+    low, high = 0.0, 1 / min(rates)
     if sum(parameters) <= budget:
-        return [1.0] * len(parameters)
-    low, high = 0.0, float(max(parameters))
+        return at(high)
     for _ in range(HALVINGS):
         level = (low + high) / 2
-        low, high = (level, high) if sum(min(a, level) for a in parameters) <= budget else (low, level)
-    return [min(1.0, low / a) for a in parameters]
+        used = sum(a * p for a, p in zip(parameters, at(level), strict=True))
+        low, high = (level, high) if used <= budget else (low, level)
+    return at(low)
 
 
 def preconfig(parameters: Sequence[float], operations: Sequence[float], budget: float, limit: float) -> list[float]:

@@ -61,22 +61,44 @@ def synflow(net: nn.Module, paths: Iterable[str], example: Any, keep: float, rou
 
     Raises LutraError: R or a score is not finite, or all are zero.
     """
-    net, weights = _copied(net, paths)
-    net.double().eval()
-    _linear(net)
-    ones = _ones(example)
+    flow = Flow(net, paths, example)
     scores: dict[str, Tensor] = {}
     for k in range(1, rounds + 1):
-        flow = sum((t.sum() for t in tensors(_run(net, ones)) if t.is_floating_point()), torch.zeros(()).double())
-        scores = _checked({p: (g * w).detach() for (p, w), g in zip(
-            weights.items(), torch.autograd.grad(flow, list(weights.values())), strict=True)})
+        _, scores = flow.scores()
+        kept = masks(scores, keep ** (k / rounds))
+        flow.scale(kept)
+    return {path: score * kept[path] for path, score in scores.items()}
+
+
+class Flow:
+    """Synaptic flow through a copy of a network: absolute weights in double precision, no biases, normalisation of unit
+    statistics.
+    """
+
+    def __init__(self, net: nn.Module, paths: Iterable[str], example: Any) -> None:
+        self.net, self.weights = _copied(net, paths)
+        self.net.double().eval()
+        _linear(self.net)
+        self.ones = _ones(example)
+
+    def scores(self) -> tuple[Tensor, dict[str, Tensor]]:
+        """R, the sum of the outputs for an input of ones, and the part of each weight in it, dR/dw * w.
+
+        Raises LutraError: R or a score is not finite, or all are zero.
+        """
+        out = tensors(_run(self.net, self.ones))
+        flow = sum((t.sum() for t in out if t.is_floating_point()), torch.zeros(()).double())
+        gradients = torch.autograd.grad(flow, list(self.weights.values()))
+        scores = _checked({p: (g * w).detach() for (p, w), g in zip(self.weights.items(), gradients, strict=True)})
         if not any(bool((s > 0).any()) for s in scores.values()):
             raise LutraError("no weight has any synaptic flow", "the network", "leave a softmax at its end out")
-        kept = masks(scores, keep ** (k / rounds))
-        with torch.no_grad():
-            for path, weight in weights.items():
-                weight.mul_(kept[path])
-    return {path: score * kept[path] for path, score in scores.items()}
+        return flow.detach(), scores
+
+    @torch.no_grad()
+    def scale(self, by: Mapping[str, Tensor | float]) -> None:
+        """Multiply the weights of layers."""
+        for path, weight in self.weights.items():
+            weight.mul_(by[path])
 
 
 def masks(scores: Mapping[str, Tensor], keep: float) -> dict[str, Tensor]:
