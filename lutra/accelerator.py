@@ -18,6 +18,7 @@ from lutra.hw.axi import places
 from lutra.hw.netlist import Netlist
 from lutra.ir import Array, Graph, Input, Node
 from lutra.ops.fetch.op import LATENCY
+from lutra.ops.sequence import lengths_of
 from lutra.plan.assemble import assemble
 from lutra.plan.memory import bytes_a_cycle
 from lutra.plan.plan import Plan
@@ -26,7 +27,7 @@ from lutra.rules.lower import Lowered
 from lutra.sim.csim import CModel
 from lutra.sim.reference import Runner
 from lutra.sim.rtl import Memory, RtlModel, RtlRun, from_words, to_words
-from lutra.sim.sequences import certain, inside, lengths_of, spread, tidied
+from lutra.sim.sequences import certain, inside, spread, tidied
 from lutra.tools.cache import Cache
 
 if TYPE_CHECKING:
@@ -283,7 +284,8 @@ class Accelerator:
     def to_board(self, x: Any) -> Any:
         """The integers that a board's driver is given for frames x; a tuple for several inputs."""
         fed = self._fed(x, InputEnd.integers)
-        return single(tuple(end.unplaced(v) for end, v in zip(self.lowered.inputs, fed, strict=True)))
+        ends = zip(self.lowered.inputs, fed, strict=True)
+        return single(tuple(end.unplaced(v).astype(np.int64) for end, v in ends))
 
     def from_board(self, y: Any) -> Any:
         """The model's output from the integers that a board's driver gives."""

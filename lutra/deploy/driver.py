@@ -53,6 +53,9 @@ class Stream:
     """A stream's frame: `words` of `lanes` integers of `bits`, each word `padded` bytes; the values are lo, lo + step,
     ..., hi. order: for an input the place in the stream of each element of the model's tensor; for an output the place
     in the stream that each element of the model's tensor is at. shape: of the model's tensor.
+
+    A stream of sequences has up to `columns` columns, as many as the integer of input `of` says; behind them stands
+    `blank`. ragged: only those columns travel; else all do, and those behind the end may be anything.
     """
 
     bits: int
@@ -64,14 +67,18 @@ class Stream:
     step: int
     shape: tuple[int, ...]
     order: Array
+    columns: int = 0
+    of: int = 0
+    ragged: bool = False
+    blank: int = 0
 
     @property
     def size(self) -> int:
-        """Bytes of a frame."""
+        """Bytes of a frame, or of the longest."""
         return self.words * self.padded
 
-    def to_bytes(self, values: Array) -> Array:
-        """Frames of integers (N, *shape) as bytes, (N * size,). ValueError for what is none."""
+    def to_words(self, values: Array) -> Array:
+        """Frames of integers (N, *shape) as words of bytes, (N, words, padded). ValueError for what is none."""
         values = np.asarray(values)
         if values.shape[1:] != self.shape or values.dtype.kind not in "iub":
             raise ValueError(f"frames of {values.dtype} {values.shape[1:]} where integers {self.shape} are fed")
@@ -83,22 +90,35 @@ class Stream:
         flat[:, self.order] = values.reshape(flat.shape)
         codes = (flat - self.lo) // self.step if self.step > 1 else flat & ((1 << self.bits) - 1)
         words = to_words(codes.reshape(-1, self.lanes), self.bits)
-        return np.pad(words, ((0, 0), (0, self.padded - words.shape[1]))).reshape(-1)
+        padded = np.pad(words, ((0, 0), (0, self.padded - words.shape[1])))
+        return padded.reshape(len(values), self.words, self.padded)
 
-    def from_bytes(self, raw: Array) -> Array:
-        """The frames of integers in the stream's own order, (N, elements), int64, that bytes hold."""
+    def from_bytes(self, raw: Array, known: Array) -> Array:
+        """The frames of integers in the stream's own order, (N, elements), int64, that bytes hold. known: (N, words),
+        which words of a frame are certain.
+        """
         words = np.ascontiguousarray(raw).view(np.uint8).reshape(-1, self.padded)
         used = (self.lanes * self.bits + 7) // 8
-        codes = from_words(np.ascontiguousarray(words[:, :used]), self.lanes, self.bits).reshape(-1, self.elements)
+        values = self._values(from_words(np.ascontiguousarray(words[:, :used]), self.lanes, self.bits))
+        if self.columns:
+            found = np.full((*known.shape, self.lanes), self.blank, np.int64)
+            found[known] = values if self.ragged else values.reshape(found.shape)[known]
+            values = found
+        return values.reshape(len(known), self.words * self.lanes)
+
+    def _values(self, codes: Array) -> Array:
         if self.step > 1:
             return codes * self.step + self.lo
         half = 1 << (self.bits - 1) if self.lo < 0 else 0
         return (codes ^ half) - half
 
-    @property
-    def elements(self) -> int:
-        """Integers of a frame of the stream."""
-        return self.words * self.lanes
+    def known(self, given: Sequence[Array]) -> Array:
+        """Which words of each frame stand before its end, (N, words). given: integers for each input of the design."""
+        if not self.columns:
+            return np.ones((len(given[0]), self.words), bool)
+        ends = np.asarray(given[self.of]).reshape(-1, 1) * (self.words // self.columns)
+        before: Array = np.arange(self.words) < ends
+        return before
 
 
 @dataclass(frozen=True)
@@ -152,12 +172,13 @@ class Accelerator:
     def run(self, x: Any) -> Any:
         """Frames of integers through the board; the integers of each output in the model's layout, int64."""
         given = x if isinstance(x, tuple) else (x,)
-        frames = [s.to_bytes(v).reshape(len(v), s.size) for s, v in zip(self.inputs, given, strict=True)]
+        frames = [s.to_words(v) for s, v in zip(self.inputs, given, strict=True)]
         if len({len(f) for f in frames}) != 1 or not len(frames[0]):
             raise ValueError(f"{', '.join(str(len(f)) for f in frames)} frames: give as many for each input, and some")
-        found = [self._batch([f[at : at + self.batch] for f in frames]) for at in range(0, len(frames[0]), self.batch)]
-        raw = [stream.from_bytes(np.concatenate([part[k] for part in found])) for k, stream in enumerate(self.outputs)]
-        ys = tuple(y[:, s.order].reshape(len(y), *s.shape) for y, s in zip(raw, self.outputs, strict=True))
+        parts = [slice(at, at + self.batch) for at in range(0, len(frames[0]), self.batch)]
+        found = [self._batch([f[part] for f in frames], [v[part] for v in given]) for part in parts]
+        ys = tuple(np.concatenate(y)[:, s.order].reshape(-1, *s.shape)
+                   for y, s in zip(zip(*found, strict=True), self.outputs, strict=True))
         return ys[0] if len(ys) == 1 else ys
 
     @property
@@ -175,10 +196,14 @@ class Accelerator:
         values = tuple(v * scale + offset for v, (scale, offset) in zip(given, self.worth, strict=True))
         return values[0] if len(values) == 1 else values
 
-    def _batch(self, frames: Sequence[Array]) -> list[Array]:
-        count = len(frames[0])
-        self.transport.write(HOST, FRAMES, count)
-        return self.transport.transfer([f.reshape(-1) for f in frames], [count * s.size for s in self.outputs])
+    def _batch(self, frames: Sequence[Array], given: Sequence[Array]) -> list[Array]:
+        """Words of each input through the board in one transfer; the integers of each output in its own order."""
+        self.transport.write(HOST, FRAMES, len(frames[0]))
+        sent = [(f[s.known(given)] if s.ragged else f).reshape(-1) for s, f in zip(self.inputs, frames, strict=True)]
+        known = [s.known(given) for s in self.outputs]
+        sizes = [int(k.sum() if s.ragged else k.size) * s.padded for s, k in zip(self.outputs, known, strict=True)]
+        found = self.transport.transfer(sent, sizes)
+        return [s.from_bytes(raw, k) for s, raw, k in zip(self.outputs, found, known, strict=True)]
 
 
 class Pynq:

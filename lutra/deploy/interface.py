@@ -22,7 +22,8 @@ REGIONS = 48  # three memory ports of 16 masters each
 @dataclass(frozen=True)
 class Layout:
     """A stream's words in bytes: `width` bits of a word, padded to `padded` bytes (a power of two), which go over a bus
-    of `bus` bytes; `words` a frame.
+    of `bus` bytes; `words` a frame, or at most, where it is ragged. filler: with which the packaged RTL makes frames
+    that long.
     """
 
     port: str
@@ -30,6 +31,8 @@ class Layout:
     words: int
     padded: int
     bus: int
+    ragged: bool = False
+    filler: int | None = None
 
 
 @dataclass(frozen=True)
@@ -60,9 +63,6 @@ def layouts(netlist: Netlist, board: Board) -> tuple[tuple[Layout, ...], tuple[L
     if netlist.regions and board.kind == "pcie":
         raise LutraError("weights stream from off-chip memory, which this board's project does not connect", board.name,
                          "keep them on the chip, or package the IP and connect its m_axi ports yourself")
-    if any(end.ragged for end in (*netlist.inputs, *netlist.outputs)):
-        raise LutraError("sequences, whose frames differ in length", board.name,
-                         "transfers of this board's project are of one length: package the IP and feed it yourself")
     if len(netlist.regions) > REGIONS:
         raise LutraError(f"{len(netlist.regions)} layers stream their weights", board.name, f"at most {REGIONS} can")
     return (tuple(_layout(netlist, board, p, e)
@@ -74,7 +74,8 @@ def layouts(netlist: Netlist, board: Board) -> tuple[tuple[Layout, ...], tuple[L
 def _layout(netlist: Netlist, board: Board, port: str, end: End) -> Layout:
     width = netlist.width(end.stream)
     padded = max(board.least_bytes, 1 << (word_bytes(width) - 1).bit_length())
-    return Layout(port, width, end.words, padded, min(padded, board.bus_bytes))
+    ragged = end.ragged and end.filler is None
+    return Layout(port, width, end.words, padded, min(padded, board.bus_bytes), ragged, end.filler)
 
 
 def interfaces(netlist: Netlist, board: Board) -> tuple[Interface, ...]:

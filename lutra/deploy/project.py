@@ -23,7 +23,8 @@ from lutra.hw import cpp
 from lutra.hw.axi import image, places
 from lutra.hw.netlist import Netlist
 from lutra.hw.verilog import library, sources
-from lutra.ir import Graph, Range
+from lutra.ir import Graph, Node, Range
+from lutra.ops.sequence import lengths_of
 from lutra.rules.lower import Lowered
 
 LONGEST = (1 << 26) - 64  # bytes of a frame, as of a transfer of the DMA engines
@@ -62,7 +63,7 @@ def project(
     if board.kind == "pcie":
         files[f"vendor/{alveo.CONSTRAINTS}"] = alveo.PINS
     files |= {f"driver/{name}": text for name, text in _driver().items()}
-    files["driver/format.json"] = json.dumps(_format(lowered, parts, identity), indent=1) + "\n"
+    files["driver/format.json"] = json.dumps(_format(lowered, parts, identity, hls), indent=1) + "\n"
     data = {path: text.encode() for path, text in files.items()}
     data["driver/arrays.npz"] = _arrays(lowered)
     if netlist.regions:
@@ -85,17 +86,19 @@ def _driver() -> dict[str, str]:
             "words.py": here.parent.joinpath("hw", "words.py").read_text()}
 
 
-def _format(lowered: Lowered, parts: Parts, identity: int) -> dict[str, Any]:
+def _format(lowered: Lowered, parts: Parts, identity: int, hls: bool) -> dict[str, Any]:
     """What `driver.Accelerator.open` reads: streams, addresses, regions, and what is left to the host."""
     netlist, board = parts.netlist, parts.board
     if board.kind == "pcie":
         addresses = alveo.address_map(parts)
     else:
         addresses = {name: zynq.address_map(parts)[name][1] for name, _ in parts.controls}
+    graph = lowered.graph
     ends_in = [_stream(layout, end.range, end.source_shape if end.host is None else _fed(end.host))
-               for layout, end in zip(parts.inputs, lowered.inputs, strict=True)]
-    ends_out = [_stream(layout, node.out.range, end.index.array.shape)
-                for layout, node, end in zip(parts.outputs, lowered.graph.outputs, lowered.outputs, strict=True)]
+               | _sequence(layout, graph, node, hls)
+               for layout, node, end in zip(parts.inputs, graph.inputs, lowered.inputs, strict=True)]
+    ends_out = [_stream(layout, node.out.range, end.index.array.shape) | _sequence(layout, graph, node, hls)
+                for layout, node, end in zip(parts.outputs, graph.outputs, lowered.outputs, strict=True)]
     left = [name for end in lowered.outputs for name in end.operations]
     return {"id": identity, "board": board.name, "kind": board.kind, "inputs": ends_in, "outputs": ends_out,
             "addresses": addresses, "regions": [p.offset for p in places(netlist)], "left": left}
@@ -109,6 +112,16 @@ def _fed(host: Graph) -> tuple[int, ...]:
 def _stream(layout: Layout, of: Range, shape: tuple[int, ...]) -> dict[str, Any]:
     return {"bits": of.bits, "lanes": layout.width // of.bits, "words": layout.words, "padded": layout.padded,
             "lo": of.lo, "hi": of.hi, "step": of.step, "shape": list(shape)}
+
+
+def _sequence(layout: Layout, graph: Graph, node: Node, hls: bool) -> dict[str, Any]:
+    """Of a stream of sequences how many columns there are, the input that has their lengths, what stands behind their
+    ends; and whether that does not travel, as with HLS it does. None of it where the hardware fills frames up with it.
+    """
+    if not layout.ragged:
+        return {}
+    of = graph.inputs.index(lengths_of(graph)[node])
+    return {"columns": node.out.shape[0], "of": of, "ragged": not hls, "blank": getattr(node.op, "blank", 0)}
 
 
 def _arrays(lowered: Lowered) -> bytes:

@@ -8,7 +8,7 @@ from lutra.hw.axi import ADDRESS, ASKED, PAGE, TOLD, places
 from lutra.hw.netlist import Netlist
 from lutra.hw.verilog import AXI_LITE, word_bytes
 
-MODULES = ("lutra_host", "lutra_packet", "lutra_width")  # of the library
+MODULES = ("lutra_fill", "lutra_host", "lutra_packet", "lutra_width")  # of the library
 BUS = {"axis": "xilinx.com:interface:axis:1.0", "aximm": "xilinx.com:interface:aximm:1.0"}
 
 
@@ -22,7 +22,7 @@ def wrapper(netlist: Netlist, board: Board, clock_mhz: float, identity: int, hls
     buses = interfaces(netlist, board)
     inputs, outputs = layouts(netlist, board)
     ports = [line for bus in buses for line in _ports(bus)]
-    body = [_registers(netlist, identity), *map(_input, inputs), *map(_output, outputs), _reads(netlist),
+    body = [_registers(netlist, identity), *map(_input, inputs), *(_output(x, hls) for x in outputs), _reads(netlist),
             _hls_top(netlist, inputs, outputs) if hls else _top(netlist, inputs, outputs)]
     text = "\n".join(body)
     declared = ",\n".join([*_clock(buses, clock_mhz), *ports])
@@ -109,7 +109,7 @@ def _input(layout: Layout) -> str:
 {joined}{unused}"""
 
 
-def _output(layout: Layout) -> str:
+def _output(layout: Layout, hls: bool) -> str:
     """Words of the top's port become beats of the bus, each with a bit that says whether a packet ends with it."""
     p, wide, given, bits = layout.port, 8 * layout.padded, 8 * word_bytes(layout.width), 8 * layout.bus
     lanes = layout.padded // layout.bus
@@ -121,15 +121,34 @@ def _output(layout: Layout) -> str:
     .out_data({{{p}_tlast, {p}_tdata}}), .out_valid({p}_tvalid), .out_ready({p}_tready)
   );
 """
-    padding = f"{{{wide - given}'b0, {p}_own}}" if wide > given else f"{p}_own"
+    padding = f"{{{wide - given}'b0, {p}_whole}}" if wide > given else f"{p}_whole"
     return f"""\
-  wire [{given - 1}:0] {p}_own;
+  wire [{given - 1}:0] {p}_own, {p}_whole;
   wire [{wide - 1}:0] {p}_word = {padding};
-  wire {p}_valid, {p}_ready, {p}_frame, {p}_last;
+  wire {p}_given, {p}_taken, {p}_ends, {p}_valid, {p}_ready, {p}_frame, {p}_last;
+{_filled(layout, given, hls)}\
   lutra_packet {p}_packet (
     .clk(aclk), .rst(hold), .frames(frames), .tlast({p}_frame), .step({p}_valid && {p}_ready), .last({p}_last)
   );
 {cut}  assign {p}_tkeep = {{{layout.bus}{{1'b1}}}};
+"""
+
+
+def _filled(layout: Layout, bits: int, hls: bool) -> str:
+    """Frames of the top's port; those whose length nobody knows are filled up, which HLS does itself."""
+    p = layout.port
+    if layout.filler is None or hls:
+        return f"""\
+  assign {p}_whole = {p}_own;
+  assign {p}_valid = {p}_given;
+  assign {p}_taken = {p}_ready;
+  assign {p}_frame = {p}_ends;
+"""
+    return f"""\
+  lutra_fill #(.BITS({bits}), .WORDS({layout.words}), .VALUE({bits}'d{layout.filler})) {p}_fill (
+    .clk(aclk), .rst(hold), .in_data({p}_own), .in_valid({p}_given), .in_ready({p}_taken), .in_last({p}_ends),
+    .out_data({p}_whole), .out_valid({p}_valid), .out_ready({p}_ready), .out_last({p}_frame)
+  );
 """
 
 
@@ -144,7 +163,7 @@ def _top(netlist: Netlist, inputs: tuple[Layout, ...], outputs: tuple[Layout, ..
     for layout in inputs:
         p, bits = layout.port, 8 * word_bytes(layout.width)
         wired.append(f".{p}_tdata({p}_word[{bits - 1}:0]), .{p}_tvalid({p}_valid), .{p}_tready({p}_ready)")
-    wired += [f".{p}_tdata({p}_own), .{p}_tvalid({p}_valid), .{p}_tready({p}_ready), .{p}_tlast({p}_frame)"
+    wired += [f".{p}_tdata({p}_own), .{p}_tvalid({p}_given), .{p}_tready({p}_taken), .{p}_tlast({p}_ends)"
               for p in (layout.port for layout in outputs)]
     for k, place in enumerate(places(netlist)):
         named = [w for w in (*TOLD, *ASKED, "arsize", "arburst", "rresp", "rlast") if w != "base"]
@@ -166,7 +185,7 @@ def _hls_top(netlist: Netlist, inputs: tuple[Layout, ...], outputs: tuple[Layout
     for layout in inputs:
         p, bits = layout.port, 8 * word_bytes(layout.width)
         wired.append(f".{p}_TDATA({p}_word[{bits - 1}:0]), .{p}_TVALID({p}_valid), .{p}_TREADY({p}_ready)")
-    wired += [f".{p}_TDATA({p}_own), .{p}_TVALID({p}_valid), .{p}_TREADY({p}_ready), .{p}_TKEEP(), .{p}_TSTRB(), "
-              f".{p}_TLAST({p}_frame)" for p in (layout.port for layout in outputs)]
+    wired += [f".{p}_TDATA({p}_own), .{p}_TVALID({p}_given), .{p}_TREADY({p}_taken), .{p}_TKEEP(), .{p}_TSTRB(), "
+              f".{p}_TLAST({p}_ends)" for p in (layout.port for layout in outputs)]
     lines = ",\n    ".join(wired)
     return f"  {netlist.name} top (\n    {lines}\n  );\n"

@@ -138,11 +138,15 @@ class Instance:
 
 @dataclass(frozen=True)
 class End:
-    """A stream that leaves or enters the design, and its words a frame (for `last`); where it is ragged, the most."""
+    """A stream that leaves or enters the design, and its words a frame (for `last`); where it is ragged, the most.
+
+    filler: where nobody knows before a ragged frame comes how many words it has, the word that stands behind its end.
+    """
 
     stream: str
     words: int
     ragged: bool = False
+    filler: int | None = None
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from lutra.errors import LutraError
-from lutra.ir import Array, Range, Tensor
+from lutra.ir import Array, Graph, Node, Range, Tensor
 from lutra.ops.base import Join
 from lutra.ops.events import Events, one_a_cycle
 
@@ -20,6 +20,8 @@ class Sequential(Join):
     """
 
     by_column = True
+    by_length = True  # whether its hardware gives as many columns as a sequence's length says
+    blank: int = 0  # what `evaluate` has behind a sequence's end
 
     def columns(self, x: Array, lengths: Array) -> Array:
         """How many columns of what it gives there are (N, 1), for these sequences."""
@@ -58,6 +60,17 @@ def cleared(y: Array, lengths: Array, blank: int = 0) -> Array:
     kept: Array = np.where(inside.reshape(*inside.shape, *(1,) * (y.ndim - 2)), y, blank)
     return kept
 
+
+def lengths_of(graph: Graph) -> dict[Node, Node]:
+    """For each input and each output that is a sequence, the input that says how long it is."""
+    found: dict[Node, Node] = {}
+    for node in reversed(graph.nodes):  # from operators on sequences back to where these come from
+        if isinstance(node.op, Sequential):
+            found[node.args[0]] = node.args[-1]
+        elif node in found:
+            found.update(dict.fromkeys(node.args, found[node]))
+    return {n: found[n] for n in graph.inputs if n in found} | {
+        n: n.args[-1] for n in graph.outputs if isinstance(n.op, Sequential)}
 
 
 def behind_slice(loop: Events, arrivals: tuple[Array, ...], release: Array | None) -> tuple[tuple[Array, ...], Array]:

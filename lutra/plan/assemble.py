@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from lutra.hw.netlist import Block, End, Instance, Netlist, Stream
+import numpy as np
+
+from lutra.hw.netlist import Block, End, Instance, Netlist, Stream, pack
 from lutra.ir import Graph, Node
 from lutra.ops.base import Fold
+from lutra.ops.sequence import Sequential
 from lutra.plan.names import Sink
 from lutra.plan.pipeline import Feed, Pipeline, connect
 from lutra.plan.ragged import ragged
@@ -52,8 +55,18 @@ def netlist(pipe: Pipeline, name: str, shared: Pairs = ()) -> Netlist:
         instances.append(Instance(unit, blocks[k], given, outputs))
     uneven = ragged(pipe)
     first = tuple(End(wires[f], n, f in uneven) for k, n in enumerate(pipe.in_words) for f in (Feed(None, k),))
-    last = tuple(End(wires[f], pipe.at(f).words[1], f in uneven) for f in pipe.outputs)
+    last = tuple(End(wires[f], pipe.at(f).words[1], f in uneven, _filler(pipe, f)) for f in pipe.outputs)
     return Netlist(name, tuple(instances), tuple(streams), first, last)
+
+
+def _filler(pipe: Pipeline, feed: Feed) -> int | None:
+    """The word that stands behind the end of an output whose columns no length counts."""
+    stage = pipe.at(feed)
+    if not isinstance(stage.unit, Sequential) or stage.unit.by_length:
+        return None
+    code = stage.out.range.encode(np.array([stage.unit.blank] * stage.lanes[1]))
+    (word,) = pack(code[None], stage.out.range.bits)
+    return word
 
 
 def _words(pipe: Pipeline, feed: Feed) -> int:

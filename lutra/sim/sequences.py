@@ -4,20 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from lutra.ir import Array, Graph, Node
+from lutra.ir import Array, Node
 from lutra.ops.sequence import Sequential, cleared
-
-
-def lengths_of(graph: Graph) -> dict[Node, Node]:
-    """For each input and each output that is a sequence, the input that says how long it is."""
-    found: dict[Node, Node] = {}
-    for node in reversed(graph.nodes):  # from operators on sequences back to where these come from
-        if isinstance(node.op, Sequential):
-            found[node.args[0]] = node.args[-1]
-        elif node in found:
-            found.update(dict.fromkeys(node.args, found[node]))
-    return {n: found[n] for n in graph.inputs if n in found} | {
-        n: n.args[-1] for n in graph.outputs if isinstance(n.op, Sequential)}
 
 
 def inside(x: Array, lengths: Array) -> Array:
@@ -34,15 +22,17 @@ def certain(node: Node, lengths: Array) -> Array:
 
 def tidied(y: Array, node: Node, lengths: Array) -> Array:
     """Frames (N, *shape) of a sequence as an HLS form gives them, with what may be anything cleared."""
-    return cleared(y, certain(node, lengths), getattr(node.op, "blank", 0))
+    assert isinstance(node.op, Sequential), node.op
+    return cleared(y, certain(node, lengths), node.op.blank)
 
 
 def spread(values: Array, ends: Array, node: Node) -> Array:
     """Frames (N, *shape) of an output that is a sequence, from its elements in a row and how many words there had been
     at each frame's end.
     """
+    assert isinstance(node.op, Sequential), node.op
     size = node.out.size // node.out.shape[0]
-    frames = np.full((len(ends), node.out.size), getattr(node.op, "blank", 0), np.int64)
+    frames = np.full((len(ends), node.out.size), node.op.blank, np.int64)
     per_word = values.size // max(int(ends[-1]), 1)
     for frame, part in zip(frames, np.split(values.ravel(), ends[:-1] * per_word), strict=True):
         assert part.size % size == 0, (part.size, size)

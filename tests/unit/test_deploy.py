@@ -35,13 +35,15 @@ except ImportError:
 HOSTILE = 'x"] ; exec rm -rf / ; # {$env(HOME)} \\\n}[exit] é 🙂'
 
 
-def netlist(inputs=(5,), outputs=(80,), regions=0, written=False):
-    """A design with these ends and ports; it computes nothing."""
+def netlist(inputs=(5,), outputs=(80,), regions=0, written=False, ragged=False):
+    """A design with these ends and ports; it computes nothing. ragged: its frames differ in length, and those of the
+    last output by what is in them.
+    """
     streams = [Stream(f"i{k}", w, None, "u") for k, w in enumerate(inputs)]
     streams += [Stream(f"o{k}", w, "u", None) for k, w in enumerate(outputs)]
     names = [s.name for s in streams]
-    instances = [Instance("u", Block("lutra_fifo", inputs=inputs, outputs=outputs), tuple(names[: len(inputs)]),
-                          tuple(names[len(inputs) :]))]
+    block = Block("lutra_fifo", inputs=inputs, outputs=outputs, last=ragged)
+    instances = [Instance("u", block, tuple(names[: len(inputs)]), tuple(names[len(inputs) :]))]
     for k in range(regions):
         streams.append(Stream(f"w{k}", 32, f"f{k}", None))
         block = Block("lutra_fetch", outputs=(32,), region=Region(b"\0" * 64, 64, 16))
@@ -51,12 +53,15 @@ def netlist(inputs=(5,), outputs=(80,), regions=0, written=False):
         block = Block("lutra_weights", memories={"WORDS": memory}, outputs=(70,), written="WORDS")
         instances.append(Instance("m", block, (), ("v",)))
         streams.append(Stream("v", 70, "m", None))
-    return Netlist("lutra_top", tuple(instances), tuple(streams), tuple(End(f"i{k}", 4) for k in range(len(inputs))),
-                   tuple(End(f"o{k}", 3) for k in range(len(outputs))))
+    filler = [None] * (len(outputs) - 1) + [2 if ragged else None]
+    return Netlist("lutra_top", tuple(instances), tuple(streams),
+                   tuple(End(f"i{k}", 4, ragged) for k in range(len(inputs))),
+                   tuple(End(f"o{k}", 3, ragged, filler[k]) for k in range(len(outputs))))
 
 
 DESIGNS = {"one": {}, "wide": {"inputs": (700,), "outputs": (1,)}, "two": {"inputs": (8, 33), "outputs": (4, 4, 9)},
-           "written": {"written": True}, "streamed": {"regions": 7}}
+           "written": {"written": True}, "streamed": {"regions": 7},
+           "ragged": {"inputs": (40, 3), "outputs": (33, 5), "ragged": True}}
 
 
 def parts(name, what):
@@ -232,6 +237,14 @@ def test_words_are_padded_to_whole_beats():
     assert [(x.padded, x.bus, x.words) for x in (*inputs, *outputs)] == [(1, 1, 4), (128, 8, 4), (16, 8, 3)]
     inputs, _ = layouts(netlist(inputs=(5, 700)), board("u280"))
     assert [(x.padded, x.bus) for x in inputs] == [(64, 64), (128, 64)]
+
+
+def test_frames_whose_length_nobody_knows_are_filled_up():
+    made = parts("zcu104", "ragged")
+    assert [(x.ragged, x.filler) for x in made.outputs] == [(True, None), (False, 2)]
+    text = wrapper(made.netlist, made.board, made.clock_mhz, 0)
+    assert text.count("lutra_fill ") == 1 and ".BITS(8), .WORDS(3), .VALUE(8'd2)) m_axis1_fill" in text
+    assert "lutra_fill" not in wrapper(made.netlist, made.board, made.clock_mhz, 0, hls=True)
 
 
 @pytest.mark.parametrize("name, design, said", [

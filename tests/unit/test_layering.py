@@ -28,7 +28,7 @@ BELOW = {
     "frames": {"errors", "ir"},
     "files": {"errors"},
     "check": {"errors", "hw", "tools"},
-    "deploy": {"errors", "ir", "hw", "rules"},
+    "deploy": {"errors", "ir", "hw", "ops", "rules"},
 }
 BELOW["explanation"] = {"errors", "ir", "ops", "rules", "front", "plan", "build"}
 BELOW["summary"] = BELOW["store"] = BELOW["accelerator"] = BELOW["build"] = {

@@ -4,8 +4,6 @@ import numpy as np
 import pytest
 from recurrent_networks import activations, gru, inside, integers_of, lstm, reader, words
 
-from lutra.deploy.boards import board
-from lutra.deploy.interface import layouts
 from lutra.errors import LutraError
 from lutra.ir import Constant, Graph, Input, Node, Range, Tensor
 from lutra.ops.argmax.op import ArgMax
@@ -159,12 +157,6 @@ def test_what_mixes_columns_is_refused():
     graph = Graph((x, lengths), (Node(Mark(), (mixed, lengths)),))
     with pytest.raises(LutraError, match="reorder0 of a sequence"):
         assemble(graph, *planned(graph, {}))
-
-
-def test_a_board_whose_transfers_are_of_one_length_is_refused(chain):
-    _, _, _, netlist, _ = chain
-    with pytest.raises(LutraError, match="sequences, whose frames differ in length"):
-        layouts(netlist, board("pynq-z1"))
 
 
 def test_the_rest_hides_behind_the_other_direction():

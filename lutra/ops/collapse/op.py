@@ -30,6 +30,8 @@ class Collapse(Sequential):
     In hardware the first of these blanks is the last word of a sequence.
     """
 
+    by_length = False
+
     blank: int = 0
 
     def infer(self, *args: Tensor) -> Tensor:
