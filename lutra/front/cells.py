@@ -66,23 +66,23 @@ def _numbers(word: Word) -> Array:
     return np.ldexp(np.arange(least, least + (1 << word.width)).astype(np.float64), -word.fraction)
 
 
-def lstm(layer: Layer, x: Grid, columns: int) -> Lstm:
+def lstm(layer: Layer, x: Grid, columns: int, reverse: bool = False) -> Lstm:
     """An LSTM that reads such numbers, with chosen formats. LutraError: numbers that are not of few bits."""
     points = _points(layer, x) if layer.extra is None else (*_points(layer, x), _point(layer.extra, "the peepholes P"))
     op = Lstm(*_operands(layer), points, STATE, SUMS, SIGMOID_INDEX, TANH_INDEX, SIGMOID, TANH,
               entries(sigmoid, SUMS, SIGMOID_INDEX, SIGMOID), entries(np.tanh, SUMS, TANH_INDEX, TANH),
-              MEMORY, MEMORY_INDEX, entries(np.tanh, MEMORY, MEMORY_INDEX, TANH))
+              MEMORY, MEMORY_INDEX, entries(np.tanh, MEMORY, MEMORY_INDEX, TANH), reverse=reverse)
     return _measured(replace(op, bias=_rounded(layer.bias, op.fraction)), layer, x, columns)
 
 
-def gru(layer: Layer, x: Grid, columns: int) -> Gru:
+def gru(layer: Layer, x: Grid, columns: int, reverse: bool = False) -> Gru:
     """The same of a GRU. Its sums have the digits before the point that U_n h + b_hn needs."""
     assert layer.extra is not None
     inner = float((np.abs(layer.recurrent[:, 2]).sum(-1) + np.abs(layer.extra)).max())
     fraction = min(SUMS.fraction, SUMS.width - 1 - int(inner).bit_length())
     sums = SUMS._replace(fraction=max(fraction, TANH_INDEX.fraction))
     op = Gru(*_operands(layer), _points(layer, x), STATE, sums, SIGMOID_INDEX, TANH_INDEX, SIGMOID, TANH,
-             entries(sigmoid, sums, SIGMOID_INDEX, SIGMOID), entries(np.tanh, sums, TANH_INDEX, TANH))
+             entries(sigmoid, sums, SIGMOID_INDEX, SIGMOID), entries(np.tanh, sums, TANH_INDEX, TANH), reverse=reverse)
     extra = _rounded(layer.extra, op.points[2] + op.state.fraction)
     return _measured(replace(op, bias=_rounded(layer.bias, op.fraction), extra=extra), layer, x, columns)
 

@@ -11,12 +11,12 @@ import numpy as np
 
 from lutra.errors import LutraError
 from lutra.front import quantisers, tensors
-from lutra.front.batch import Moved, elsewhere
+from lutra.front.batch import Moved, elsewhere, placed
 from lutra.front.fold import fold
 from lutra.front.model import Model, Port
 from lutra.front.operators import CONSTANT, STANDARD, TABLES
 from lutra.front.place import shown
-from lutra.front.ports import annotation, input_ports
+from lutra.front.ports import annotation, columns_first, input_ports
 from lutra.front.reading import File, read
 from lutra.front.recurrent import HANDLERS as RECURRENT
 from lutra.front.recurrent import LENGTHS_AT
@@ -42,14 +42,15 @@ def load(source: str | os.PathLike[str] | bytes | onnx.ModelProto) -> Model:
     if proto.sparse_initializer:
         raise LutraError("sparse initialisers are not supported", "model", "store the weights as dense tensors")
     stored = {t.name: t for t in proto.initializer}
-    ports = input_ports(proto, set(stored))
+    columns = columns_first(proto)
+    ports = input_ports(proto, set(stored), columns)
     found = survey(proto, stored, {p.name for p in ports})
-    starts = {p.name: _start(p) for p in ports}
+    starts = {p.name: placed(_start(p), int(p.name in columns)) for p in ports}
     walk = _Walk(file, found, stored, _opset(file.proto))
     walk.run(starts)
     if walk.lengths is not None:
         ports, starts = (*ports, _port(LENGTHS, walk.lengths)), starts | {LENGTHS: walk.lengths}
-    outputs = tuple(_output(o.name, walk.value(o.name)) for o in proto.output)
+    outputs = tuple(_output(o.name, walk.value(o.name), bool(columns)) for o in proto.output)
     graph = Graph((), tuple(v.node for v in outputs))
     used = tuple(p for p in ports if starts[p.name].node in graph.nodes)
     graph = Graph(tuple(starts[p.name].node for p in used), graph.outputs)
@@ -75,13 +76,14 @@ def _start(port: Port) -> Stream:
     return Stream(node, shape[:batch], port.shape[0] is None)
 
 
-def _output(name: str, value: Value) -> Stream:
+def _output(name: str, value: Value, moved: bool) -> Stream:
+    """An output with its frames first, wherever the file has them; moved: it may have them elsewhere, as inputs do."""
     if isinstance(value, Const):
         raise LutraError("it does not depend on any input of the model", f"output {shown(name)}",
                          "leave it out of the exported model")
-    if isinstance(value, Moved):
+    if isinstance(value, Moved) and not moved:
         raise LutraError("a Transpose moves the batch axis", f"output {shown(name)}", "the batch axis must stay first")
-    return value
+    return placed(value, 0)
 
 
 def _opset(proto: Any) -> int:

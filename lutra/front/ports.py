@@ -2,24 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Any
 
 from lutra.errors import LutraError
+from lutra.front.batch import KNOWING, POINTWISE
 from lutra.front.model import Port
 from lutra.front.place import shown
 from lutra.front.tensors import STRING, integers
 from lutra.ir import Range
 
 
-def input_ports(graph: Any, constants: set[str]) -> tuple[Port, ...]:
+def columns_first(graph: Any) -> frozenset[str]:
+    """The inputs that are sequences (columns, batch, numbers): those that recurrent layers read as they are, or after
+    operators that work on each number alone.
+    """
+    makers = {name: n for n in graph.node for name in n.output}
+    found = set()
+    for node in graph.node:
+        if node.op_type in KNOWING and node.input and not any(a.name == "layout" and a.i for a in node.attribute):
+            name = node.input[0]
+            for _ in graph.node:  # a chain is no longer than that
+                if (maker := makers.get(name)) is None or maker.op_type not in POINTWISE or not maker.input:
+                    break
+                name = maker.input[0]
+            found.add(name)
+    return frozenset(i.name for i in graph.input if i.name in found and _fixed(i))
+
+
+def _fixed(value: Any) -> bool:
+    """Whether a tensor of three axes says how many columns it has."""
+    dims = value.type.tensor_type.shape.dim
+    return len(dims) == 3 and dims[0].HasField("dim_value")
+
+
+def input_ports(graph: Any, constants: set[str], columns: Set[str] = frozenset()) -> tuple[Port, ...]:
     """The inputs that are no initialisers; LutraError where there is none, or the size of one is open.
 
-    Lengths of sequences (batch,) are one number a frame, (batch, 1).
+    Lengths of sequences (batch,) are one number a frame, (batch, 1). columns: those with axes (columns, batch,
+    numbers); the port is (batch, columns, numbers), as all data are given.
     """
     read = [(name, n.op_type in ("LSTM", "GRU") and i == 4) for n in graph.node for i, name in enumerate(n.input)]
     lengths = {name for name, said in read if said} - {name for name, said in read if not said}
-    found = tuple(_declared(i, i.name in lengths) for i in graph.input if i.name not in constants)
+    found = tuple(_declared(i, i.name in lengths, int(i.name in columns))
+                  for i in graph.input if i.name not in constants)
     if not found:
         raise LutraError("the model has no input", "model", "export the model with an input")
     names = [p.name for p in found]
@@ -29,7 +55,7 @@ def input_ports(graph: Any, constants: set[str]) -> tuple[Port, ...]:
     return found
 
 
-def _declared(value: Any, lengths: bool) -> Port:
+def _declared(value: Any, lengths: bool, batch: int) -> Port:
     at = f"input {shown(value.name)}"
     kind = value.type.tensor_type
     if not value.type.HasField("tensor_type") or kind.elem_type == STRING:
@@ -42,11 +68,11 @@ def _declared(value: Any, lengths: bool) -> Port:
     if lengths and len(dims) == 1:
         return Port(value.name, (dims[0], 1))
     for axis, (size, dim) in enumerate(zip(dims, kind.shape.dim, strict=True)):
-        if size is None and (axis > 0 or len(dims) == 1):
+        if size is None and (axis != batch or len(dims) == 1):
             label = f" ({shown(dim.dim_param)})" if dim.dim_param else ""
             raise LutraError(f"axis {axis}{label} has no fixed size, its shape is {_shape(kind.shape.dim)}", at,
                              "only the batch axis may be dynamic: export the model with a fixed input size")
-    return Port(value.name, tuple(dims))
+    return Port(value.name, (dims[batch], *dims[:batch], *dims[batch + 1 :]))
 
 
 def _shape(dims: Sequence[Any]) -> str:

@@ -27,14 +27,14 @@ def _recurrent(call: Call) -> Stream:
     at = x.at if isinstance(x, Moved) else 0
     if len(x.shape) != 3 or at != (0 if layout else 1):
         raise LutraError(f"sequences of shape {x.shape} with layout {layout}, whose batch is axis {at}",
-                         hint="export with batch_first=True: the model's input is (batch, columns, inputs)")
+                         hint="the input is (batch, columns, inputs) and transposed, or (columns, batch, inputs)")
     numbers = grid(x.node)
     if numbers is None:
         raise LutraError("what it reads is not quantised", hint="quantise it with a power of two as scale: a layer's "
                          "sums have one binary point")
     columns, inputs = x.node.out.shape
     layer = _layer(call, directions, inputs)
-    op = lstm(layer, numbers, columns) if call.op == "LSTM" else gru(layer, numbers, columns)
+    op = (lstm if call.op == "LSTM" else gru)(layer, numbers, columns, call.attr("direction", "") == "reverse")
     out = call.join(op, (placed(x, 0), _lengths(call)))
     out = call.emit(Reshape((columns, directions, layer.recurrent.shape[-1])), out)
     return out if layout else placed(out, 2)  # (batch, T, D, H), or (T, D, batch, H)
@@ -43,8 +43,8 @@ def _recurrent(call: Call) -> Stream:
 def _checked(call: Call) -> int:
     """How many directions there are; LutraError for attributes and initial states that are not supported."""
     direction = call.attr("direction", "forward")
-    if direction not in ("forward", "bidirectional"):
-        raise LutraError(f"direction {text(direction)} is not supported", hint="use forward or bidirectional")
+    if direction not in ("forward", "reverse", "bidirectional"):
+        raise LutraError(f"direction {text(direction)} is not known", hint="use forward, reverse or bidirectional")
     directions = 2 if direction == "bidirectional" else 1
     functions = [str(f).lower() for f in call.attr("activations", [])]
     if functions and functions != [*FUNCTIONS[call.op]] * directions:

@@ -17,6 +17,7 @@ from lutra.ops.mark.op import Mark
 from lutra.ops.recurrent.op import Gru, Lstm
 from lutra.ops.requant.format import Format
 from lutra.ops.sequence import Sequential
+from lutra.ops.slice.op import Slice
 from lutra.ops.source import Mul, real
 from lutra.ops.source.recurrent import Word
 from lutra.ops.turn.op import Turn, Unturn
@@ -49,13 +50,22 @@ def _recurrent(low: Lowering, view: View, lengths: Node, op: src.Recurrent, loc:
     placed[order] = np.arange(inputs)  # stream position -> source element
     node, cell = reshaped(ints.node, (time, inputs)), cell_of(op, placed, _columns(ints, inputs, op.points[0], loc))
     if directions == 1:
+        node = _backwards(node, lengths, loc) if op.reverse else node
         node = Node(cell, (reshaped(node, (time, 1, inputs)), lengths), loc)
         node = reshaped(node, (time, size))
+        node = _backwards(node, lengths, loc) if op.reverse else node
     else:
         node = Node(Turn(_cleared(node)), (node, lengths), loc)
         node = Node(cell, (node, lengths), loc)
         node = Node(Unturn(_cleared(node)), (node, lengths), loc)
     return View(node, np.arange(node.out.size).reshape(node.out.shape), (Mul(real(2.0**-op.state.fraction)),))
+
+
+def _backwards(node: Node, lengths: Node, loc: str) -> Node:
+    """A sequence (T, C) from its last column to its first."""
+    time, channels = node.out.shape
+    both = Node(Turn(_cleared(node)), (node, lengths), loc)
+    return reshaped(Node(Slice((0, 1, 0), (time, 2, channels)), (both,), loc), (time, channels))
 
 
 def _cleared(node: Node) -> int:

@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import onnxruntime
 import pytest
-from onnx import TensorProto
+from onnx import TensorProto, helper
 from onnx_models import Q, const, model, node
 
 import lutra
@@ -60,7 +60,9 @@ def drawn(count, seed=0):
 
 
 CELLS = {"lstm": ("LSTM", {}), "peepholes": ("LSTM", {"directions": 2, "peepholes": True}),
-         "gru": ("GRU", {"directions": 2, "linear_before_reset": 1})}
+         "gru": ("GRU", {"directions": 2, "linear_before_reset": 1}),
+         "reverse": ("LSTM", {"peepholes": True, "direction": "reverse"}),
+         "reverse gru": ("GRU", {"linear_before_reset": 1, "direction": "reverse"})}
 
 
 @pytest.mark.parametrize("name", CELLS)
@@ -106,6 +108,42 @@ def test_layout_1_is_the_same_without_transposes():
     outs = [m.graph.evaluate(x, lengths)[m.graph.outputs[0]] for m in (moved, plain)]
     np.testing.assert_array_equal(*outs)
     assert layer(plain).op == layer(moved).op
+
+
+@pytest.mark.parametrize("batch", [1, 3, "n"])
+@pytest.mark.parametrize("kept", [False, True])
+def test_columns_may_be_first(batch, kept):
+    """(T, 1, I) as many exporters have it: frames are given one by one, each (T, I), and come as such."""
+    proto = network("LSTM", 2)
+    short = [n for n in proto.graph.node if n.op_type not in ("Transpose", "Reshape")]
+    short[-1].input[0] = "d"
+    if kept:
+        short[-1].output[0] = "y"
+    else:
+        short.append(node("Transpose", "h", "y", perm=[0, 2, 1, 3]))
+    del proto.graph.node[:]
+    proto.graph.node.extend(short)
+    proto.graph.input[0].CopyFrom(helper.make_tensor_value_info("x", TensorProto.FLOAT, (COLUMNS, batch, INPUTS)))
+    loaded, before = load(proto), load(network("LSTM", 2))
+    assert loaded.inputs[0].shape == ((None if batch == "n" else batch), COLUMNS, INPUTS)
+    assert layer(loaded).op == layer(before).op
+    x, lengths = drawn(3), np.full((3, 1), COLUMNS)
+    said, wanted = (m.graph.evaluate(x, lengths)[m.graph.outputs[0]].reshape(3, COLUMNS, -1) for m in (loaded, before))
+    np.testing.assert_array_equal(said, wanted)
+    acc = lutra.compile(proto, "xc7z020", fps=1000)
+    np.testing.assert_array_equal(acc.run((x.astype(np.float32), lengths)).reshape(wanted.shape), wanted)
+    each = 1 if batch == 1 else 3
+    fed = x.astype(np.float32).transpose(1, 0, 2)
+    theirs = np.concatenate([runtime(proto, x=fed[:, k : k + each]) for k in range(0, 3, each)], 2 if kept else 1)
+    theirs = (theirs.transpose(2, 0, 1, 3) if kept else theirs.transpose(1, 0, 2, 3)).reshape(wanted.shape)
+    assert np.abs(theirs - wanted).max() < 0.04
+
+
+def test_reversed_layers_in_hardware(cache):
+    acc = lutra.compile(network("LSTM", direction="reverse"), "xc7z020", fps=1000, cache=cache)
+    x, lengths = drawn(5).astype(np.float32), np.array([[COLUMNS], [1], [4], [7], [2]])
+    assert acc.verify((x, lengths)) == acc.verify((x, lengths), stalls=0.3) == 5 * COLUMNS * SIZE
+    assert acc.verify((x, lengths), backend="hls") == 5 * COLUMNS * SIZE
 
 
 @pytest.mark.parametrize("kind", ["LSTM", "GRU"])
@@ -222,7 +260,7 @@ def test_points_of_numbers(values, point):
 @pytest.mark.parametrize("op, options, said", [
     ("LSTM", {"clip": 1.0}, "clip and input_forget are not supported"),
     ("LSTM", {"input_forget": 1}, "clip and input_forget are not supported"),
-    ("LSTM", {"direction": "reverse"}, "direction 'reverse' is not supported"),
+    ("LSTM", {"direction": "up"}, "direction 'up' is not known"),
     ("LSTM", {"activations": ["Sigmoid", "Relu", "Tanh"]}, "activations 'sigmoid, relu, tanh' are not supported"),
     ("GRU", {}, "linear_before_reset=0 is not supported"),
     ("LSTM", {"scale": 0.013}, "the weights W, up to 1.17, are no multiples of a power of two in 16 bits"),

@@ -24,6 +24,8 @@ AXES = (("TOP", "ROWS", "BOTTOM"), ("LEFT", "COLUMNS", "RIGHT"), ("WORD", "WORDS
 class Slice(Unit):
     """y = x[start[0]:stop[0], start[1]:stop[1], ...]: one start and one stop for each axis, up to three of them."""
 
+    by_column = True  # where it keeps the first axis whole, which its place in a frame then has no part in
+
     start: tuple[int, ...]
     stop: tuple[int, ...]
 

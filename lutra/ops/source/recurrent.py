@@ -51,6 +51,7 @@ class Recurrent(Sequence):
         sigmoid_table, tanh_table: the entries as integers, from the least index on.
         error: by how much states were seen to differ from those of the model's own layer, where that is in real numbers
             and the import chose the formats; 0 where the model has them.
+        reverse: its one direction is the backward one.
     """
 
     weights: Constant
@@ -67,8 +68,10 @@ class Recurrent(Sequence):
     sigmoid_table: Constant
     tanh_table: Constant
     error: float = field(default=0.0, kw_only=True)
+    reverse: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
+        assert not (self.reverse and self.sizes[0] > 1), self.sizes
         for name in WORDS:
             if hasattr(self, name):
                 object.__setattr__(self, name, Word(*getattr(self, name)))  # a text has tuples
@@ -104,7 +107,7 @@ class Recurrent(Sequence):
         directions, _, size, _ = self.sizes
         at = np.arange(x.shape[1])
         back = np.where(at < lengths, lengths - 1 - at, at)
-        turned = [x, np.take_along_axis(x, back[:, :, None], 1)][:directions]
+        turned = [x, np.take_along_axis(x, back[:, :, None], 1)][self.reverse :][:directions]
         a = np.stack([np.einsum("nti,ghi->ntgh", v, w, optimize=True)
                       for v, w in zip(turned, self.weights.array, strict=True)], 2)
         found = np.zeros((len(x), x.shape[1], directions, size))
@@ -112,8 +115,8 @@ class Recurrent(Sequence):
         for t in range(x.shape[1]):
             h, c = self.step(a[:, t], h, c)
             found[:, t] = h
-        if directions == 2:
-            found[:, :, 1] = np.take_along_axis(found[:, :, 1], back[:, :, None], 1)
+        if self.reverse or directions == 2:
+            found[:, :, -1] = np.take_along_axis(found[:, :, -1], back[:, :, None], 1)
         return np.where((at < lengths)[..., None], found.reshape(*x.shape[:2], -1), 0.0)
 
     def by_state(self, h: Array) -> Array:
