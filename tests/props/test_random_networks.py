@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from drawn import network
-from random_networks import Refused, compiled, same_integers, same_rtl
+from random_networks import Refused, recurrent, same_integers, same_rtl, static
 
 INTEGER, RTL = 240, 24
 EACH = 8  # networks in one simulation
@@ -34,9 +34,22 @@ def test_networks_are_of_all_kinds():
             "depthtospace", "convtranspose", "quantizelinear", "bipolarquant", "matmul", "sigmoid"} <= kinds
 
 
+def test_recurrent_networks_equal_pytorch():
+    refused = 0
+    for seed in range(40):
+        try:
+            same_integers(seed, recurrent)
+        except Refused:
+            refused += 1
+    assert refused <= 2
+
+
+def test_rtl_of_recurrent_networks_equals_the_integer_graph(cache):
+    assert same_rtl(range(100, 106), cache, recurrent) == 6
+
+
 def test_a_wrong_integer_is_found():
-    low, graph, x = compiled(3)
-    values = low.graph.evaluate(low.inputs[0].integers(x))
-    wrong = low.outputs[0].real(values[low.graph.outputs[0]] + 1)
-    right = graph.evaluate(low.inputs[0].real(x))[graph.outputs[0]]
-    assert not np.allclose(wrong, right, rtol=1e-12, atol=1e-12)
+    case = static(3)
+    (y,) = case.low.graph.outputs
+    wrong = case.low.outputs[0].real(case.low.graph.evaluate(*case.frames)[y] + 1)
+    assert not np.allclose(wrong, case.wanted[0], rtol=1e-12, atol=1e-12)
