@@ -117,6 +117,8 @@ def test_operations_are_a_second_budget(method):
     example = torch.zeros(1, 3, 32, 32)
     free, bound = (precrop.crop(ResNet(1), example, 0.2, operations=o, method=method) for o in (None, 0.15))
     assert bound.operations.after <= 0.15 * bound.operations.before < free.operations.after
+    if method == "synexp":  # both budgets are used, where its densities for parameters alone would leave a half of them
+        assert bound.parameters.share > 0.17 and bound.operations.share > 0.14
     with pytest.raises(LutraError, match="100 operations cannot be reached"):
         precrop.crop(ResNet(1), example, 0.2, operations=100, method=method)
 
@@ -211,7 +213,7 @@ def fixed_shortcut():
 @pytest.mark.parametrize("net, what", [
     (frozen, "layer1.0.conv1: its weight is frozen"), (shared, "share one parameter"),
     (normed, "conv1: its weight is computed"), (two_heads, "more: it is not called in evaluation"),
-    (nn.ReLU, "no parameters"),
+    (nn.ReLU, "no parameters"), (lambda: nn.Sequential(nn.LazyConv2d(8, 3)), "0.weight: it has no shape"),
     (lambda: nn.Conv2d(3, 4, 3), "no layer's channels are free")])
 def test_networks_that_cannot_be_cropped_are_refused(net, what):
     with pytest.raises(LutraError, match=what):

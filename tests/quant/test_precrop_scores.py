@@ -140,6 +140,8 @@ def test_preconfig_equals_a_general_solver(shares):
     found = preconfig(parameters, operations, budget, limit)
     assert np.dot(found, parameters) <= budget * (1 + 1e-9) and np.dot(found, operations) <= limit * (1 + 1e-9)
     assert found == pytest.approx(solved(parameters, [(parameters, budget), (operations, limit)], 5), rel=1e-4)
+    capped = preconfig(parameters, operations, budget, limit, 1.0)
+    assert capped == pytest.approx(solved(parameters, [(parameters, budget), (operations, limit)], 0), rel=1e-4)
 
 
 @pytest.mark.parametrize("call, what", [

@@ -10,6 +10,7 @@ So the densities of the layers become widths, and a smaller dense network is tra
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -40,9 +41,9 @@ def crop(net: nn.Module, example: Any, parameters: float, *, operations: float |
     example: its input, or a tuple of them, with a batch axis.
     parameters: the budget, as a share of the network's own (a float up to 1) or as their number (an int).
     operations: a limit on multiply-accumulates of one frame, likewise.
-    method: "synexp", the closed form, each layer a factor; "pathsum", where branches are summed; "synflow", its
-        iterations; "snip" and "grasp", which need a batch; "preconfig", under both budgets, where layers may widen;
-        "uniform", the same share of every width.
+    method: "synexp", the closed form under the budgets, each layer a factor; "pathsum", where branches are summed;
+        "synflow", its iterations; "snip" and "grasp", which need a batch; "preconfig", under both budgets, where layers
+        may widen; "uniform", the same share of every width.
     batch: inputs and labels for a cross-entropy loss.
     rules: what widths may be; by default multiples of 4, of at least 4, widening for preconfig alone.
 
@@ -87,14 +88,15 @@ def _densities(net: nn.Module, example: Any, found: Sizes, limits: Limits, metho
     match method:
         case "uniform":
             return None
-        case "synexp":
+        case "synexp" if limits.operations is None:
             return dict(zip(paths, synexp(weights, keep * sum(weights)), strict=True))
         case "pathsum":
             return pathsum(net, dict(zip(paths, weights, strict=True)), example, keep * sum(weights))
-        case "preconfig":
+        case "synexp" | "preconfig":
             assert limits.operations is not None
             work = [float(layer.operations(now)) for layer in found.products.values()]
-            found_both = preconfig(weights, work, keep * sum(weights), float(limits.operations))
+            found_both = preconfig(weights, work, keep * sum(weights), float(limits.operations),
+                                   math.inf if method == "preconfig" else 1.0)
             return dict(zip(paths, found_both, strict=True))
         case "synflow":
             return scores.densities(scores.synflow(net, paths, example, keep), keep)

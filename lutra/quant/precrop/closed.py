@@ -7,11 +7,13 @@ in a chain; `paths.py` has the sum over paths.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 
 from lutra.errors import LutraError
 
 HALVINGS = 200
+DUAL_HALVINGS = 60
 
 
 def synexp(parameters: Sequence[float], budget: float) -> list[float]:
@@ -47,30 +49,41 @@ def filled(parameters: Sequence[float], budget: float, powers: Sequence[float], 
     return at(low)
 
 
-def preconfig(parameters: Sequence[float], operations: Sequence[float], budget: float, limit: float) -> list[float]:
-    """Densities, also above 1, that maximise sum(log p) with sum(parameters * p) <= budget and sum(operations * p) <=
-    limit.
+def preconfig(parameters: Sequence[float], operations: Sequence[float], budget: float, limit: float,
+              most: float = math.inf) -> list[float]:
+    """Densities p, also above 1, that maximise sum(log p) with sum(parameters * p) <= budget, sum(operations * p) <=
+    limit and p <= most.
 
-    They are p = 1 / (u * parameters + v * operations) with multipliers u, v >= 0, and u * budget + v * limit is the
-    number of layers, as a constraint that has a multiplier is met with equality. Along that line the dual function, the
-    sum of -log p, is concave, so the place where its slope changes sign is found by bisection.
+    They are p = min(most, 1 / (u * parameters + v * operations)) with the least multipliers u, v >= 0 that meet both
+    budgets: v by bisection for each u, and u by bisection, as the dual function's least value over v is convex in u.
 
     Raises LutraError: as `synexp`.
     """
     _check(parameters, budget)
     _check(operations, limit)
-    count = len(parameters)
+    both = list(zip(parameters, operations, strict=True))
 
-    def at(u: float) -> list[float]:
-        v = max(count - u * budget, 0.0) / limit
-        return [1 / (u * a + v * b) for a, b in zip(parameters, operations, strict=True)]
+    def at(u: float, v: float) -> list[float]:
+        return [min(most, 1 / (u * a + v * b)) if u or v else most for a, b in both]
 
-    low, high = 0.0, count / budget
-    for _ in range(HALVINGS):
-        u = (low + high) / 2
-        slope = sum(p * (a / budget - b / limit) for p, a, b in zip(at(u), parameters, operations, strict=True))
-        low, high = (u, high) if slope > 0 else (low, u)
-    return at((low + high) / 2)
+    def under(u: float) -> list[float]:
+        """With so much for a parameter, the operations within their limit."""
+        return at(u, _least(lambda v: sum(b * p for (_, b), p in zip(both, at(u, v), strict=True)) <= limit,
+                            len(both) / limit))
+
+    return under(_least(lambda u: sum(a * p for (a, _), p in zip(both, under(u), strict=True)) <= budget,
+                        len(both) / budget))
+
+
+def _least(good: Callable[[float], bool], high: float) -> float:
+    """The least multiplier that is good, 0 or by bisection; all that are greater are, and `high` is."""
+    if good(0.0):
+        return 0.0
+    low = 0.0
+    for _ in range(DUAL_HALVINGS):
+        middle = (low + high) / 2
+        low, high = (low, middle) if good(middle) else (middle, high)
+    return high
 
 
 def _check(amounts: Sequence[float], budget: float) -> None:

@@ -12,7 +12,7 @@ from lutra.quant.precrop.scores import Flow
 
 ROUNDS = 200
 TINY = 1e-12  # part of the flow that a layer has which none passes
-STILL = 1e-9  # change of the densities, as a share, at which no more rounds are made
+STILL = 1e-6  # change of the densities, as a share, at which no more rounds are made
 
 
 def pathsum(net: nn.Module, weights: Mapping[str, float], example: Any, budget: float) -> dict[str, float]:

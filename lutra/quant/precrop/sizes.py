@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
+from torch.nn.parameter import is_lazy
 from torch.nn.utils import parametrize
 
 from lutra.errors import LutraError
@@ -91,11 +92,13 @@ class Sizes:
 def sizes(net: nn.Module, example: Any) -> Sizes:
     """Of a network, followed through one run.
 
-    Raises LutraError: a layer is frozen, has a weight that is computed, shares it, or is not called; nothing is free to
-        be cropped.
+    Raises LutraError: a layer is lazy, is frozen, has a weight that is computed, shares it, or is not called; nothing
+        is free to be cropped.
     """
     if not any(True for _ in net.parameters()):
         raise LutraError("the network has no parameters", hint="there is nothing to crop")
+    if lazy := [name for name, p in net.named_parameters() if is_lazy(p)]:
+        raise LutraError("it has no shape before its first call", lazy[0], "run the network on its example once")
     found = streams(net, example)
     if unseen := [path for module, path in modules(net).items() if path not in found.layers]:
         raise LutraError("it is not called in evaluation, so what it reads is not known", unseen[0],
