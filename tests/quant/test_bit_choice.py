@@ -132,6 +132,8 @@ def test_limits_that_cannot_be_met_are_named(limits, what):
 def test_limits_that_can_only_be_met_apart_are_named():
     with pytest.raises(LutraError, match=r"all limits together: a 1, b 1"):
         solve([[0, 0]], {"a": [[0, 2]], "b": [[2, 0]]}, {"a": 1, "b": 1})
+    with pytest.raises(LutraError, match=r"together: a 1.9, b 8.*that can be reached is a 2, b 9"):
+        solve([[3, 2, 1], [0, 0, 0]], {"a": [[0, 1, 2], [0, 1.5, 3]], "b": [[20, 9, 0], [9, 2, 1]]}, {"a": 1.9, "b": 8})
     with pytest.raises(LutraError, match="is 3"):
         best_within(frontier([[1, 2]], [[5, 3]]), 2)
 

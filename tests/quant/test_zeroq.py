@@ -267,13 +267,14 @@ def test_what_the_user_can_mend_is_said(script, tmp_path, capsys, arguments, wha
 
 
 def test_a_checkpoint_of_the_zoo(tmp_path, capsys):
-    from lutra.train.zero_shot import zoo_network
+    from lutra.train.subject import of_zoo
     from lutra.zoo.trainable import trainable
 
     plan = trainable("small_cnn")
     torch.save({"state_dict": {f"module.{k}": v for k, v in plan.make(plan.bits).state_dict().items()}},
                tmp_path / "net.pt")
-    net, prior = zoo_network("small_cnn", tmp_path / "net.pt")
+    subject = of_zoo("small_cnn", tmp_path / "net.pt")
+    net, prior = subject.net, subject.prior
     assert prior.shape == (1, 28, 28) and prior.high == (255 / 256,) and not prior.standard
     assert torch.equal(next(net.parameters()), torch.load(tmp_path / "net.pt")["state_dict"][
         "module." + next(iter(net.state_dict()))])

@@ -36,7 +36,7 @@ def of_weights(net: nn.Module, modules: Mapping[str, nn.Module], batches: Iterab
     """Of the mean loss of each batch with respect to the layers' weights. LutraError: a loss that is not finite."""
     weights = [weight(path, m) for path, m in modules.items()]
     for x, labels in batches:
-        value = _finite(loss(net(x), labels))
+        value = _value(net, x, labels, loss)
         yield Curvature(weights, _gradients(value, weights), len(x))
 
 
@@ -50,7 +50,7 @@ def of_inputs(net: nn.Module, modules: Mapping[str, nn.Module], batches: Iterabl
         seen: dict[nn.Module, Tensor] = {}
         hooks = [m.register_forward_pre_hook(_reader(seen)) for m in modules.values()]
         try:
-            value = _finite(loss(net(x), labels)) * len(x)
+            value = _value(net, x, labels, loss) * len(x)
         finally:
             for hook in hooks:
                 hook.remove()
@@ -82,7 +82,16 @@ def _gradients(value: Tensor, tensors: Sequence[Tensor]) -> Vectors:
     return list(torch.autograd.grad(value, tensors, create_graph=True, allow_unused=True, materialize_grads=True))
 
 
-def _finite(value: Tensor) -> Tensor:
-    if not bool(value.detach().isfinite()):
+def _value(net: nn.Module, x: Tensor, labels: Any, loss: Loss) -> Tensor:
+    """The loss (). LutraError: it cannot be taken of these labels, is no mean, or is not finite."""
+    out = net(x)
+    try:
+        value = loss(out, labels)
+    except (IndexError, RuntimeError, TypeError, ValueError) as e:
+        raise LutraError(f"the loss refuses these labels: {e}", "the search",
+                         "labels are what the loss takes beside the network's outputs") from e
+    if value.numel() != 1:
+        raise LutraError(f"the loss has shape {tuple(value.shape)}", "the search", "take its mean over the batch")
+    if not bool(value.detach().isfinite().all()):
         raise LutraError(f"the loss is {value.item()}", "the network", "take a checkpoint from before it diverged")
-    return value
+    return value.reshape(())

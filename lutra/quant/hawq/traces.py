@@ -6,6 +6,7 @@ blocks have mean 0, so that every block's estimate stays unbiased.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 
 from lutra.errors import LutraError
 from lutra.quant.hawq.products import Batch, Curvature, Loss, of_inputs, of_weights
+from lutra.quant.search.kept import Kept
 from lutra.quant.still import still
 
 FEWEST = 4  # probes before it is looked whether they are enough
@@ -45,53 +47,83 @@ class Trace:
 
 def weight_traces(
     net: nn.Module, modules: Mapping[str, nn.Module], batches: Iterable[Batch], loss: Loss, probes: int = 50,
-    tolerance: float = 1e-3, seed: int = 0, watch: Watch = lambda done, of: None,
+    tolerance: float = 1e-3, seed: int = 0, watch: Watch = lambda done, of: None, kept: Kept | None = None,
 ) -> dict[str, Trace]:
     """Traces of the Hessian of the mean loss over all batches, for the weights of each module.
 
     probes: at most; fewer where the last one changed no layer's estimate by more than this share. watch: is told how
-    many products are done, of how many at most. LutraError: a loss that is not finite, a module without weights.
+    many products are done, of how many at most. kept: what each probe gave, taken up again.
+
+    Raises LutraError: a loss that is not finite, a module without weights, fewer than two probes.
     """
+    def curvatures() -> list[Curvature]:
+        return list(of_weights(net, modules, batches, loss))
+
     with still(net, gradients=True):
-        curvatures = list(of_weights(net, modules, batches, loss))
-        return _probed(list(modules), curvatures, 1, probes, tolerance, seed, watch)
+        return _Probes("weight", list(modules), curvatures, True, seed, watch, kept).traces(probes, tolerance)
 
 
 def input_traces(
     net: nn.Module, modules: Mapping[str, nn.Module], batches: Iterable[Batch], loss: Loss, probes: int = 50,
-    tolerance: float = 1e-3, seed: int = 0, watch: Watch = lambda done, of: None,
+    tolerance: float = 1e-3, seed: int = 0, watch: Watch = lambda done, of: None, kept: Kept | None = None,
 ) -> dict[str, Trace]:
     """The same for what each module reads, of one image's loss and inputs, the mean over images."""
+    def curvatures() -> list[Curvature]:
+        return list(of_inputs(net, modules, batches, loss))
+
     with still(net, gradients=True):
-        curvatures = list(of_inputs(net, modules, batches, loss))
-        return _probed(list(modules), curvatures, 0, probes, tolerance, seed, watch)
+        return _Probes("input", list(modules), curvatures, False, seed, watch, kept).traces(probes, tolerance)
 
 
-def _probed(paths: list[str], curvatures: list[Curvature], mean: int, probes: int, tolerance: float, seed: int,
-            watch: Watch) -> dict[str, Trace]:
-    """mean: 1 where a curvature is of the mean over its batch, 0 where of the sum."""
-    if not curvatures:
-        raise LutraError("there is no batch", "the traces", "pass (images, labels)")
-    if probes < 2:
-        raise LutraError(f"{probes} probes", "the traces", "a standard error needs two at least")
-    images = sum(c.weight for c in curvatures)
-    random = torch.Generator().manual_seed(seed)
-    found: list[Tensor] = []  # of each probe (layers,)
-    for count in range(1, probes + 1):
-        parts = torch.zeros(len(paths), dtype=torch.float64)
-        for k, c in enumerate(curvatures):
+class _Probes:
+    """Estimates of every layer's trace, one after the other; the graphs are built when the first is not kept.
+
+    mean: whether a curvature is of the mean over its batch, or of the sum.
+    """
+
+    def __init__(self, what: str, paths: list[str], curvatures: Callable[[], list[Curvature]], mean: bool, seed: int,
+                 watch: Watch, kept: Kept | None) -> None:
+        self.what, self.paths, self.mean, self.seed, self.watch = what, paths, mean, seed, watch
+        self.curvatures = functools.cache(curvatures)
+        self.kept = kept or Kept(None, "")
+
+    def traces(self, probes: int, tolerance: float) -> dict[str, Trace]:
+        """At most so many probes, fewer where the last one changed no estimate by more than a share."""
+        if probes < 2:
+            raise LutraError(f"{probes} probes", "the traces", "a standard error needs two at least")
+        elements = self._kept("elements", self._elements)
+        found: list[list[float]] = []  # of each probe (layers,)
+        for count in range(probes):
+            found.append(self._kept(f"probe {count}", functools.partial(self._probe, count, probes)))
+            if count >= FEWEST and _settled(torch.tensor(found, dtype=torch.float64), tolerance):
+                break
+        values = torch.tensor(found, dtype=torch.float64)
+        errors = values.std(0) / math.sqrt(len(values))
+        return {path: Trace(int(n), float(t), float(e), len(values))
+                for path, n, t, e in zip(self.paths, elements, values.mean(0), errors, strict=True)}
+
+    def _kept(self, name: str, find: Callable[[], list[float]]) -> list[float]:
+        return self.kept.all([f"{self.what} {name} {path}" for path in self.paths], find)
+
+    def _elements(self) -> list[float]:
+        """Rows of each block. LutraError: there is no batch."""
+        if not self.curvatures():
+            raise LutraError("there is no batch", "the traces", "pass (images, labels)")
+        return [t.numel() if self.mean else t[0].numel() for t in self.curvatures()[0].tensors]
+
+    def _probe(self, count: int, probes: int) -> list[float]:
+        """One estimate of each layer's trace over all batches, by z that depend on seed and count alone."""
+        curvatures = self.curvatures()
+        images = sum(c.weight for c in curvatures)
+        random = torch.Generator().manual_seed((self.seed << 20) + count)
+        parts = torch.zeros(len(self.paths), dtype=torch.float64)
+        for k, c in enumerate(curvatures, 1):
             z = [torch.randint(0, 2, t.shape, generator=random).to(t) * 2 - 1 for t in c.tensors]
-            share = c.weight / images if mean else 1 / images
+            share = c.weight / images if self.mean else 1 / images
             parts += share * torch.stack([(a * b).sum().double().cpu() for a, b in zip(z, c.product(z), strict=True)])
-            watch((count - 1) * len(curvatures) + k + 1, probes * len(curvatures))
-        found.append(parts)
-        if count > FEWEST and _settled(torch.stack(found), tolerance):
-            break
-    values = torch.stack(found)
-    errors = values.std(0) / math.sqrt(len(values))
-    sizes = [t.numel() if mean else t[0].numel() for t in curvatures[0].tensors]
-    return {path: Trace(n, float(t), float(e), len(values))
-            for path, n, t, e in zip(paths, sizes, values.mean(0), errors, strict=True)}
+            self.watch(count * len(curvatures) + k, probes * len(curvatures))
+        found: list[float] = parts.tolist()
+        return found
 
 
 def _settled(values: Tensor, tolerance: float) -> bool:

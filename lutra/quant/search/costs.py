@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
+from lutra.errors import LutraError
 from lutra.quant.search.layers import Layer
+
+MOST_BITS = 24
 
 
 class Bits(NamedTuple):
@@ -13,6 +16,14 @@ class Bits(NamedTuple):
 
     weights: int
     activations: int
+
+
+def pairs(weights: Sequence[int], activations: Sequence[int]) -> list[Bits]:
+    """All choices of both. LutraError: none of one, the same number twice, or one that is not from 1 to 24."""
+    for name, bits in (("weights", weights), ("activations", activations)):
+        if not bits or len(set(bits)) < len(bits) or not all(1 <= k <= MOST_BITS for k in bits):
+            raise LutraError(f"{name}: {tuple(bits)}", "search", f"different numbers of bits from 1 to {MOST_BITS}")
+    return [Bits(w, a) for a in activations for w in weights]
 
 
 Cost: TypeAlias = Callable[[Layer, Bits], Mapping[str, float]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +40,15 @@ class Kept:
 
     def get(self, name: str, find: Callable[[], float]) -> float:
         """The number of this name, found and written down if it is not there."""
-        if name not in self.numbers:
-            self.numbers[name] = find()
+        return self.all([name], lambda: [find()])[0]
+
+    def all(self, names: Sequence[str], find: Callable[[], Sequence[float]]) -> list[float]:
+        """The numbers of these names, found together and written down if not all are there."""
+        if not all(name in self.numbers for name in names):
+            self.numbers |= zip(names, find(), strict=True)
             if self.path:
                 written(self.path, json.dumps(self.numbers, indent=1) + "\n")
-        return self.numbers[name]
+        return [self.numbers[name] for name in names]
 
     @staticmethod
     def _read(path: Path) -> dict[str, float]:

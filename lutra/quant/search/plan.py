@@ -13,12 +13,11 @@ from typing import Any
 from lutra.errors import LutraError
 from lutra.quant.kinds import Fixed, Format, Scaled
 from lutra.quant.recipe import Recipe
-from lutra.quant.search.costs import Bits
+from lutra.quant.search.costs import MOST_BITS, Bits
 from lutra.quant.search.lines import lines
 
 VERSION = 2  # 2 added `layers`
 READABLE = (1, 2)
-MOST_BITS = 24
 MOST = 1e100  # of a score or cost
 HINT = "bits of weights and activations are whole numbers from 1 to 24"
 

@@ -5,10 +5,10 @@
 >>> q.calibrate(net, [found.images], "mse")                                                    # doctest: +SKIP
 """
 
-from lutra.quant.zeroq.distil import Distilled, Progress, distill
+from lutra.quant.zeroq.distil import Distilled, distill
 from lutra.quant.zeroq.prior import Prior
 from lutra.quant.zeroq.search import BASE, Options, Result, distilled, search
 from lutra.quant.zeroq.sensitivity import Sensitivities, sensitivities
 
-__all__ = ["BASE", "Distilled", "Options", "Prior", "Progress", "Result", "Sensitivities", "distill", "distilled",
+__all__ = ["BASE", "Distilled", "Options", "Prior", "Result", "Sensitivities", "distill", "distilled",
            "search", "sensitivities"]

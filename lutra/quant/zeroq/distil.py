@@ -6,7 +6,7 @@ normalisation i under x against those it has stored, and of x itself where its o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from lutra.errors import LutraError
+from lutra.quant.search.progress import Progress, Watch, unseen
 from lutra.quant.still import still
 from lutra.quant.zeroq.prior import Prior
 
@@ -23,19 +24,6 @@ EPSILON = 1e-6  # of variances, before the root
 FEWEST = 2  # elements that statistics are taken of
 STATISTICS = ("batch", "image")
 LEAST_RATE = 1e-4
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a search stands: what is being done, how much of it is done, and the loss while images are distilled."""
-
-    stage: str
-    done: int
-    total: int
-    loss: float | None = None
-
-
-Watch = Callable[[Progress], None]
 
 
 @dataclass(frozen=True)
@@ -50,7 +38,7 @@ class Distilled:
 
 
 def distill(net: nn.Module, prior: Prior, count: int = 32, steps: int = 500, statistic: str = "batch",
-            rate: float = 0.5, seed: int = 0, watch: Watch = lambda now: None) -> Distilled:
+            rate: float = 0.5, seed: int = 0, watch: Watch = unseen) -> Distilled:
     """Inputs under which the inputs of the network's BatchNorm layers have the statistics that these remember.
 
     What it takes:

@@ -16,11 +16,12 @@ from lutra.files import written
 from lutra.quant.kinds import Fixed
 from lutra.quant.recipe import Recipe
 from lutra.quant.search.choice import problem
-from lutra.quant.search.costs import Bits, Cost, size
+from lutra.quant.search.costs import Bits, Cost, pairs, size
 from lutra.quant.search.kept import Kept, digest, digest_of
 from lutra.quant.search.layers import layers, same_input
 from lutra.quant.search.plan import BitPlan
-from lutra.quant.zeroq.distil import Watch, distill
+from lutra.quant.search.progress import Watch, unseen
+from lutra.quant.zeroq.distil import distill
 from lutra.quant.zeroq.prior import Prior
 from lutra.quant.zeroq.sensitivity import Sensitivities, sensitivities
 
@@ -48,10 +49,12 @@ class Options:
     buckets: int | None = 1 << 14
 
     def __post_init__(self) -> None:
-        for name in ("weights", "activations"):
-            bits = getattr(self, name)
-            if not bits or len(set(bits)) < len(bits) or not all(1 <= k <= 24 for k in bits):
-                raise LutraError(f"{name}: {bits}", "search", "different numbers of bits from 1 to 24")
+        pairs(self.weights, self.activations)
+
+    @property
+    def choices(self) -> list[Bits]:
+        """Of a layer."""
+        return pairs(self.weights, self.activations)
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ class Result:
 
 def search(net: nn.Module, prior: Prior, limits: Mapping[str, float], cost: Cost = size, options: Options | None = None,
            base: Recipe = BASE, images: Tensor | None = None, ties: Iterable[Collection[str]] | None = None,
-           keep: Path | None = None, watch: Watch = lambda now: None) -> Result:
+           keep: Path | None = None, watch: Watch = unseen) -> Result:
     """The bits of each layer that lose least within limits, as plan, with the whole trade-off.
 
     What it takes:
@@ -80,19 +83,18 @@ def search(net: nn.Module, prior: Prior, limits: Mapping[str, float], cost: Cost
     Raises LutraError: what `distill`, `sensitivities` and `Problem.plan` refuse.
     """
     options = options or Options()
-    chosen = [Bits(w, a) for a in options.activations for w in options.weights]
     found = layers(net, torch.zeros(1, *prior.shape).to(next((p.device for p in net.parameters()), "cpu")))
     if images is None:
         images = distilled(net, prior, options, keep, watch)
     kept = Kept(keep, digest(net, base, options.method, digest_of(images)))
     measured = sensitivities(net, images, [layer.path for layer in found], options.weights, options.activations, base,
                              options.method, kept, watch)
-    made = problem(found, chosen, measured.score, cost, same_input(found) if ties is None else ties)
+    made = problem(found, options.choices, measured.score, cost, same_input(found) if ties is None else ties)
     return Result(made.plan("zeroq", limits, options.seed, options.buckets), images, measured)
 
 
 def distilled(net: nn.Module, prior: Prior, options: Options, keep: Path | None = None,
-              watch: Watch = lambda now: None) -> Tensor:
+              watch: Watch = unseen) -> Tensor:
     """The images of `distill`, those that are kept in the folder if there are any."""
     facts = (prior, options.count, options.steps, options.statistic, options.seed)
     path = keep / f"{digest(net, *facts)}.pt" if keep else None

@@ -22,9 +22,10 @@ from lutra.quant.search.costs import Bits
 from lutra.quant.search.kept import Kept
 from lutra.quant.search.layers import Layer
 from lutra.quant.search.plan import layer_recipe
+from lutra.quant.search.progress import Progress, Watch, unseen
 from lutra.quant.sites import Site
 from lutra.quant.still import still
-from lutra.quant.zeroq.distil import Progress, Watch, fast
+from lutra.quant.zeroq.distil import fast
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Sensitivities:
 
 def sensitivities(net: nn.Module, images: Tensor, paths: Sequence[str], weights: Sequence[int],
                   activations: Sequence[int], base: Recipe, method: str = "mse", kept: Kept | None = None,
-                  watch: Watch = lambda now: None) -> Sensitivities:
+                  watch: Watch = unseen) -> Sensitivities:
     """The divergence for each layer and number of bits, of its weights alone and of its input alone.
 
     What it takes:
