@@ -27,6 +27,7 @@ from lutra.ops.fetch.op import Fetch
 from lutra.ops.fifo.op import Fifo
 from lutra.ops.fork.op import Fork
 from lutra.ops.gated.op import MASKED, PLAIN, Gated
+from lutra.ops.last.op import Last
 from lutra.ops.mark.op import Mark
 from lutra.ops.matmul.digits import signed_digits
 from lutra.ops.matmul.op import MatMul
@@ -512,6 +513,11 @@ def mark(rng: np.random.Generator) -> Drawn:
     return Mark(xs[0].range.lo), xs, fold
 
 
+def last(rng: np.random.Generator) -> Drawn:
+    xs, fold = sequence(rng)
+    return Last(), xs, fold
+
+
 def collapse(rng: np.random.Generator) -> Drawn:
     columns = pick(rng, (16, 64, 100, 520, 1000))
     return Collapse(0), (Tensor((columns, 1), Range(0, pick(rng, (9, 26, 82, 110, 500)))), lengths(columns)), Fold()
@@ -525,6 +531,6 @@ DRAWS: dict[str, Draw] = {
     "argmax": argmax, "width": width, "fifo": fifo, "fork": fork, "upsample": upsample, "slice": slice_,
     "reorder": reorder,
     "add": add, "mul": mul, "concat": concat, "depthwise": depthwise, "fetch": fetch,
-    "lstm": lstm, "gru": gru, "turn": turn, "unturn": unturn, "mark": mark, "collapse": collapse,
+    "lstm": lstm, "gru": gru, "turn": turn, "unturn": unturn, "mark": mark, "last": last, "collapse": collapse,
 }
 UNFITTED: dict[str, Draw] = {"rescale_wide": rescale_wide}  # on which the fit of another is tested

@@ -21,7 +21,7 @@ from lutra.ops.cost import TABLE, weighed
 SEED = 1
 COUNT = {"matmul": 40, "matmul_pairs": 16, "matmul_shifts": 16, "threshold": 16, "rescale": 20, "depthwise": 24,
          "add": 20, "mul": 14, "fetch": 8, "requant": 16, "lstm": 10, "gru": 10, "turn": 6, "unturn": 6, "mark": 6,
-         "collapse": 6}
+         "last": 8, "collapse": 6}
 USUAL = 12
 ALIKE = 3  # configurations that two families are compared on
 FABRIC = {"xcup": "xc7"}  # the same six-input LUTs and memories

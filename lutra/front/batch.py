@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from lutra.errors import LutraError
 from lutra.front import qdq, quantisers
 from lutra.front.moves import axes_of, target_shape
+from lutra.front.selecting import gather
 from lutra.front.values import Call, Const, Stream, Value
 from lutra.ops.source import Permute, Reshape
 
@@ -99,6 +100,18 @@ def _under(call: Call, x: Moved, frame: tuple[int, ...], at: int) -> Stream:
     return placed(x if same else call.emit(Reshape(frame), placed(x, 0)), at)
 
 
+def _gathered(call: Call, x: Moved) -> Stream:
+    """Along another axis than the batch's, which goes where a single index is taken."""
+    rank, axis = len(x.shape), int(call.attr("axis", 0))
+    if not -rank <= axis < rank or axis % rank == x.at:
+        raise LutraError(f"axis {axis} of shape {x.shape}, whose batch is axis {x.at}, cannot be chosen from",
+                         hint="choose from an axis of each frame")
+    axis %= rank
+    own = replace(call, inputs=(placed(x, 0), *call.inputs[1:]), attrs={"axis": axis + (axis < x.at)})
+    found = gather(own)
+    return placed(found, x.at - (axis < x.at) * (rank - len(found.shape)))
+
+
 MOVES: dict[str, Callable[[Call, Moved], Stream]] = {
-    "Transpose": _transposed, "Reshape": _reshaped, "Squeeze": _squeezed,
+    "Transpose": _transposed, "Reshape": _reshaped, "Squeeze": _squeezed, "Gather": _gathered,
 }

@@ -10,6 +10,7 @@ from lutra.errors import LutraError
 from lutra.front.batch import Moved, placed
 from lutra.front.cells import Layer, gru, lstm
 from lutra.front.grids import grid
+from lutra.front.sequences import last
 from lutra.front.values import Call, Const, Stream, text
 from lutra.ir import Array
 from lutra.ops.source import Reshape
@@ -19,8 +20,10 @@ ORDER = {"LSTM": (0, 2, 3, 1), "GRU": (1, 0, 2)}  # ONNX has i, o, f, c and z, r
 FUNCTIONS = {"LSTM": ("sigmoid", "tanh", "tanh"), "GRU": ("sigmoid", "tanh")}
 
 
-def _recurrent(call: Call) -> Stream:
-    """LSTM or GRU of sequences (T, batch, I), or (batch, T, I) with layout 1: all states, of each column."""
+def _recurrent(call: Call) -> tuple[Stream, ...]:
+    """LSTM or GRU of sequences (T, batch, I), or (batch, T, I) with layout 1: all states, of each column; the last ones
+    of each direction.
+    """
     x = call.stream
     directions = _checked(call)
     layout = call.attr("layout", 0)
@@ -35,9 +38,13 @@ def _recurrent(call: Call) -> Stream:
     columns, inputs = x.node.out.shape
     layer = _layer(call, directions, inputs)
     op = (lstm if call.op == "LSTM" else gru)(layer, numbers, columns, call.attr("direction", "") == "reverse")
-    out = call.join(op, (placed(x, 0), _lengths(call)))
-    out = call.emit(Reshape((columns, directions, layer.recurrent.shape[-1])), out)
-    return out if layout else placed(out, 2)  # (batch, T, D, H), or (T, D, batch, H)
+    lengths, size = _lengths(call), op.sizes[2]
+    states = call.join(op, (placed(x, 0), lengths))
+    out = call.emit(Reshape((columns, directions, size)), states)
+    final = last(call, states, lengths.node, size if op.reverse or directions == 2 else 0)
+    final = call.emit(Reshape((directions, size)), final)
+    # (batch, T, D, H) and (batch, D, H), or (T, D, batch, H) and (D, batch, H)
+    return (out, final) if layout else (placed(out, 2), placed(final, 1))
 
 
 def _checked(call: Call) -> int:
@@ -100,4 +107,4 @@ def _lengths(call: Call) -> Stream:
     return found
 
 
-HANDLERS: dict[str, Callable[[Call], Stream]] = {"LSTM": _recurrent, "GRU": _recurrent}
+HANDLERS: dict[str, Callable[[Call], tuple[Stream, ...]]] = {"LSTM": _recurrent, "GRU": _recurrent}

@@ -8,6 +8,7 @@ import numpy as np
 
 from lutra.errors import LutraError
 from lutra.front.moves import slice_bounds
+from lutra.front.sequences import last, lengths_of
 from lutra.front.values import Call, Stream, text
 from lutra.ir import Array, Constant
 from lutra.ops.source import Concat, DepthToSpace, Reshape, Slice, SpaceToDepth, Take
@@ -45,10 +46,14 @@ def _sliced(call: Call, on: Stream, axis: int, start: int, end: int, step: int) 
 
 
 def taken(call: Call, on: Stream, axis: int, chosen: Array) -> Stream:
-    """Chosen elements of an axis of a frame: a Slice where they are a run."""
+    """Chosen elements of an axis of a frame: a Slice where they are a run; of sequences the last column, which is the
+    one before a sequence's end.
+    """
     shape = on.node.out.shape
     if not chosen.size:
         raise LutraError(f"a selection of axis {axis + len(on.batch)} is empty", hint="keep at least one element")
+    if axis == 0 and chosen.tolist() == [shape[0] - 1] and (lengths := lengths_of(on.node)) is not None:
+        return last(call, on, lengths)
     if (np.diff(chosen) != 1).any():
         return call.emit(Take(axis, Constant(chosen.astype(np.int64))), on)
     first, count = int(chosen[0]), len(chosen)
@@ -77,7 +82,8 @@ def _split(call: Call) -> tuple[Stream, ...]:
     return tuple(taken(call, call.stream, axis, np.arange(e - n, e)) for e, n in zip(ends, sizes, strict=True))
 
 
-def _gather(call: Call) -> Stream:
+def gather(call: Call) -> Stream:
+    """Gather by constant indices."""
     axis = call.axis(call.attr("axis", 0))
     value = call.constant(1, "the indices").array
     length = call.stream.node.out.shape[axis]
@@ -104,6 +110,6 @@ def _space_to_depth(call: Call) -> Stream:
 
 
 HANDLERS: dict[str, Callable[[Call], Stream | tuple[Stream, ...]]] = {
-    "Concat": concat, "Slice": _slice, "Split": _split, "Gather": _gather, "DepthToSpace": _depth_to_space,
+    "Concat": concat, "Slice": _slice, "Split": _split, "Gather": gather, "DepthToSpace": _depth_to_space,
     "SpaceToDepth": _space_to_depth,
 }

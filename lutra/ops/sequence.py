@@ -15,11 +15,12 @@ from lutra.ops.events import Events, one_a_cycle
 
 
 class Sequential(Join):
-    """A join of sequences (T, ...) and their lengths (1,), each in 1 .. T, which are its last stream. Its hardware says
-    with every word whether it is a sequence's last.
+    """A join of sequences (T, ...) and their lengths (1,), each in 1 .. T, which are its last stream. If it gives a
+    sequence, its hardware says with every word whether it is that one's last.
     """
 
     by_column = True
+    ragged = True  # whether what it gives is a sequence, too
     by_length = True  # whether its hardware gives as many columns as a sequence's length says
     blank: int = 0  # what `evaluate` has behind a sequence's end
 
@@ -70,7 +71,7 @@ def lengths_of(graph: Graph) -> dict[Node, Node]:
         elif node in found:
             found.update(dict.fromkeys(node.args, found[node]))
     return {n: found[n] for n in graph.inputs if n in found} | {
-        n: n.args[-1] for n in graph.outputs if isinstance(n.op, Sequential)}
+        n: n.args[-1] for n in graph.outputs if isinstance(n.op, Sequential) and n.op.ragged}
 
 
 def behind_slice(loop: Events, arrivals: tuple[Array, ...], release: Array | None) -> tuple[tuple[Array, ...], Array]:

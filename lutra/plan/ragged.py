@@ -23,7 +23,8 @@ def ragged(pipe: Pipeline) -> frozenset[Feed]:
         before = len(found)
         for k, (stage, feeds) in enumerate(zip(pipe.stages, pipe.feeds, strict=True)):
             sequences = isinstance(stage.unit, Sequential)
-            own = {*feeds[: len(feeds) - sequences], *(Feed(k, p) for p in range(stage.sinks))}
+            given = not isinstance(stage.unit, Sequential) or stage.unit.ragged
+            own = {*feeds[: len(feeds) - sequences], *(Feed(k, p) for p in range(stage.sinks * given))}
             if sequences or not found.isdisjoint(own):
                 found |= own
     for stage, feeds in zip(pipe.stages, pipe.feeds, strict=True):

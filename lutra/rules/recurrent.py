@@ -13,9 +13,11 @@ from lutra.errors import LutraError
 from lutra.ir import Array, Constant, Graph, Node
 from lutra.ops import source as src
 from lutra.ops.collapse.op import Collapse
+from lutra.ops.last.op import Last
 from lutra.ops.mark.op import Mark
 from lutra.ops.recurrent.op import Gru, Lstm
 from lutra.ops.requant.format import Format
+from lutra.ops.reshape.op import Reshape
 from lutra.ops.sequence import Sequential
 from lutra.ops.slice.op import Slice
 from lutra.ops.source import Mul, real
@@ -25,7 +27,7 @@ from lutra.rules.affine import affine
 from lutra.rules.integers import Integers, Lowering
 from lutra.rules.linear import in_rows
 from lutra.rules.spatial import narrow
-from lutra.rules.view import View, reshaped
+from lutra.rules.view import View, channelwise, reshaped
 
 Columns = tuple[Array, Array]  # what a stream's integers are multiplied by, and what is added, to be x * 2**point
 
@@ -35,6 +37,8 @@ def lower_sequence(low: Lowering, views: tuple[View, ...], op: src.Sequence, loc
     view, lengths = views
     if isinstance(op, src.CtcCollapse):
         return _collapsed(low, view, lengths.node, op, loc)
+    if isinstance(op, src.Last):
+        return _last(low, view, lengths.node, op, loc)
     assert isinstance(op, src.Recurrent)
     return _recurrent(low, view, lengths.node, op, loc)
 
@@ -162,6 +166,31 @@ def _collapsed(low: Lowering, view: View, lengths: Node, op: src.CtcCollapse, lo
     return View(node, index, view.chain)
 
 
+def _last(low: Lowering, view: View, lengths: Node, op: src.Last, loc: str) -> View:
+    """The last column; where both directions' last states are wanted, of what the cell gives, before it is turned."""
+    rest = view.index.shape[1:]
+    size = int(np.prod(rest, dtype=np.int64))
+    if op.backward:
+        node = Node(Last(), (_cell_behind(view.node, loc), lengths), loc)
+        return View(reshaped(node, (1, size)), np.arange(size).reshape(1, *rest), view.chain)
+    view = in_rows(low.settle(view, loc), size, loc)
+    if channelwise(view.chain, 2) > 1 and size % view.channels:
+        raise LutraError("the last of columns that have parameters of their own", loc, "take it before they differ")
+    chain = tuple(p.with_params(*(v if v.size == 1 else np.tile(v, size // view.channels) for v in p.params()))
+                  for p in view.chain)
+    node = Node(Last(), (reshaped(view.node, (view.index.shape[0], size)), lengths), loc)
+    return View(node, view.index[:1] - view.index[:1].min(), chain)
+
+
+def _cell_behind(node: Node, loc: str) -> Node:
+    """The cell whose states these are, in whatever order."""
+    while not isinstance(node.op, (Lstm, Gru)):
+        if not isinstance(node.op, (Turn, Unturn, Slice, Reshape)):
+            raise LutraError("final states of what is no recurrent layer's", loc, "take them from the layer itself")
+        node = node.args[0]
+    return node
+
+
 def _sequence_of(node: Node) -> Node | None:
     """The operator on sequences that a node's value comes of; None where it is no sequence."""
     seen: set[Node] = set()
@@ -169,7 +198,9 @@ def _sequence_of(node: Node) -> Node | None:
     while stack:
         node = stack.pop()
         if isinstance(node.op, Sequential):
-            return node
+            if node.op.ragged:
+                return node
+            continue
         stack += [a for a in node.args if a not in seen]
         seen.update(node.args)
     return None

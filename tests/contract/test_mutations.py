@@ -19,7 +19,7 @@ AT_ONCE = 2
 FIRST = 4  # one in so many cases is enough for most faults: the others are built for those that it leaves
 # Cases, where 12 are not what is needed.
 CASES = {"Depthwise": 14, "MatMul": 36, "Pad": 20, "Reorder": 40, "Requant": 56, "Rescale": 24, "Upsample": 28,
-         "Lstm": 8, "Gru": 5, "Mark": 6, "Collapse": 6, "Turn": 8, "Unturn": 8}
+         "Lstm": 8, "Gru": 5, "Mark": 6, "Last": 6, "Collapse": 6, "Turn": 8, "Unturn": 8}
 
 # unit -> (file, what stands there, what shall stand there)
 FAULTS: dict[str, list[tuple[str, str, str]]] = {
@@ -211,6 +211,15 @@ FAULTS: dict[str, list[tuple[str, str, str]]] = {
         ("lstm.sv", "<<< FC_SHIFT", "<<< IG_SHIFT"),
         ("lstm.sv", "CELL = PEEPHOLES != 0 ? 11 : 8", "CELL = PEEPHOLES != 0 ? 11 : 9"),
         ("cast.sv", "floor + QBITS'({1'b0, up})", "floor"),
+    ],
+    "Last": [
+        ("last.sv", "32'(t) == 32'(length)", "32'(t) == 32'(length) - 1"),
+        ("last.sv", "in0_valid && busy && last_column", "in0_valid && busy"),
+        ("last.sv", "in0_valid && busy && last_column", "in0_valid && last_column"),
+        ("last.sv", "assign step        = in0_valid && in0_ready", "assign step        = in0_valid"),
+        ("last.sv", "if (step && last_word) t", "if (step) t"),
+        ("last.sv", "t <= last_column ? TW'(1) : t", "t <= t"),
+        ("last.sv", "step && last_word && last_column", "step && last_column"),
     ],
     "Mark": [
         ("mark.sv", "t == length - 1'b1", "t == length"),

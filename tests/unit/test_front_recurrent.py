@@ -139,6 +139,44 @@ def test_columns_may_be_first(batch, kept):
     assert np.abs(theirs - wanted).max() < 0.04
 
 
+def final(op, how, **options):
+    """The same with the states behind the last step: of the layer's second result, or of the last column."""
+    proto = network(op, **options)
+    cell = next(n for n in proto.graph.node if n.name == "cell")
+    cell.output.append("hn")
+    less = {"one": [node("Gather", "hn,end", "y", axis=0)], "both": [node("Transpose", "hn", "y", perm=[1, 0, 2])],
+            "last": [node("Gather", "z,end", "y", axis=1)], "column": [node("Gather", "h,end", "g", axis=0),
+                                                                      node("Transpose", "g", "y", perm=[1, 0, 2])]}
+    proto.graph.node[-1].output[0] = "z"
+    proto.graph.node.extend(less[how])
+    proto.graph.initializer.append(const("end", np.array(-1)))
+    return proto
+
+
+@pytest.mark.parametrize("op, how, options", [
+    ("LSTM", "one", {}), ("LSTM", "both", {"directions": 2, "peepholes": True}), ("LSTM", "last", {"directions": 2}),
+    ("GRU", "one", {"direction": "reverse", "linear_before_reset": 1}), ("LSTM", "column", {"directions": 2}),
+])
+def test_last_states_are_those_of_the_runtime(op, how, options):
+    proto = final(op, how, inputs=("n", ""), **options)
+    loaded, acc = load(proto), lutra.compile(proto, "xc7z020", fps=1000)
+    x, lengths = drawn(4, seed=3), np.array([[COLUMNS], [1], [4], [7]])
+    said = loaded.graph.evaluate(x, lengths)[loaded.graph.outputs[0]]
+    np.testing.assert_array_equal(acc.run((x.astype(np.float32), lengths)), said)
+    wanted = runtime(proto, x=x.astype(np.float32), n=lengths[:, 0].astype(np.int32))
+    known = slice(None) if how in ("one", "both") else slice(1)  # else the last of all columns, not of the sequence
+    assert said.shape == wanted.shape and np.abs(said - wanted)[known].max() < 0.04
+
+
+def test_the_memory_s_last_state_is_refused():
+    proto = final("LSTM", "one")
+    cell = next(n for n in proto.graph.node if n.name == "cell")
+    cell.output[1] = ""
+    cell.output.append("hn")
+    with pytest.raises(LutraError, match="the further result 'hn' of its operator is not supported"):
+        load(proto)
+
+
 def test_reversed_layers_in_hardware(cache):
     acc = lutra.compile(network("LSTM", direction="reverse"), "xc7z020", fps=1000, cache=cache)
     x, lengths = drawn(5).astype(np.float32), np.array([[COLUMNS], [1], [4], [7], [2]])

@@ -18,6 +18,13 @@ OPSET = 18  # whose conventions the calls follow
 
 
 @dataclass(frozen=True, eq=False)
+class Stacked:
+    """Streams behind one another along an axis before the batch's, as recurrent layers have their final states."""
+
+    parts: tuple[Stream, ...]
+
+
+@dataclass(frozen=True, eq=False)
 class Aten:
     """An operator call: arguments by the names of its schema (tensors as values), its place, the results' shapes."""
 
@@ -31,9 +38,17 @@ class Aten:
         return self.args[name]
 
     @property
+    def first(self) -> Any:
+        """The first argument."""
+        return next(iter(self.args.values()))
+
+    @property
     def stream(self) -> Stream:
         """The first argument, which must be the network's data."""
-        value = next(iter(self.args.values()))
+        value = self.first
+        if isinstance(value, Stacked):
+            raise LutraError(f"{self.name} of final states, (layers * directions, batch, size)",
+                             hint="take one of them first, as h_n[-1]; torch.cat((h_n[-2], h_n[-1]), 1) has two")
         if not isinstance(value, Stream):
             raise LutraError(f"the network's data must be the first argument of {self.name}", hint="swap the arguments")
         return value

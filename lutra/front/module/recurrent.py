@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from lutra.errors import LutraError
-from lutra.front.module.call import Aten, constant
-from lutra.front.values import Const, Stream
+from lutra.front.module.call import OPSET, Aten, constant
+from lutra.front.sequences import last
+from lutra.front.values import Call, Const, Stream
 from lutra.ir import Array, Constant
-from lutra.ops.source import CtcCollapse, Gru, Lstm, real
+from lutra.ops.source import CtcCollapse, Gru, Lstm, Reshape, real
 from lutra.ops.source.recurrent import WORDS, Word
 
 
@@ -54,6 +55,15 @@ def _collapse(a: Aten) -> Stream:
     return _joined(a, CtcCollapse(int(a["blank"])))
 
 
+def _final(a: Aten) -> Stream:
+    """lutra::final_states."""
+    x = a.stream
+    (size,), directions = x.node.out.shape[1:], int(a["directions"])
+    own = Call(a.name, a.loc, (x,), {}, OPSET)
+    found = last(own, x, a.lengths(x).node, size // 2 if directions == 2 else 0)
+    return own.emit(Reshape((size,)), found)
+
+
 def _joined(a: Aten, op: Any) -> Stream:
     """What an operator makes of a sequence and its length."""
     x = a.stream
@@ -62,4 +72,4 @@ def _joined(a: Aten, op: Any) -> Stream:
     return a.join(op, (x, a.lengths(x)))
 
 
-TRANSLATORS = {"lutra::recurrent": _recurrent, "lutra::ctc_collapse": _collapse}
+TRANSLATORS = {"lutra::recurrent": _recurrent, "lutra::final_states": _final, "lutra::ctc_collapse": _collapse}

@@ -7,13 +7,15 @@ from typing import Any
 import numpy as np
 
 from lutra.errors import LutraError
-from lutra.front.module.call import OPSET, Aten
+from lutra.front.module.call import OPSET, Aten, Stacked
 from lutra.front.resizing import spread
 from lutra.front.values import Call, Const, Stream
 
 
 def _reshaped(a: Aten) -> Any:
     """Whatever keeps the order of all elements: the example's run says the shape."""
+    if isinstance(a.first, Stacked) and len(a.first.parts) == 1 and a.shapes[0] == a.first.parts[0].shape:
+        return a.first.parts[0]
     if a.shapes[0][:1] != a.stream.batch:
         raise LutraError(f"a tensor of shape {a.stream.shape} becomes one of {a.shapes[0]}, without its batch axis",
                          hint="keep axis 0 as it is; if squeeze() drops it, name the axis, or give two frames or more")
@@ -43,6 +45,8 @@ def _slice(a: Aten) -> Any:
 
 
 def _select(a: Aten) -> Any:
+    if isinstance(a.first, Stacked) and a["dim"] in (0, -3):
+        return a.first.parts[int(a["index"])]
     return a.call("Gather", a.stream, int(a["index"]), axis=int(a["dim"]))
 
 
@@ -78,12 +82,16 @@ def _flip(a: Aten) -> Any:
 
 
 def _concat(a: Aten) -> Any:
+    if all(isinstance(t, Stacked) for t in a["tensors"]) and a["dim"] in (0, -3):
+        return Stacked(tuple(part for t in a["tensors"] for part in t.parts))
     return a.call("Concat", *a["tensors"], axis=int(a["dim"]))
 
 
 def _stack(a: Aten) -> Any:
     rank = len(a.shapes[0])
     dim = a["dim"] % rank
+    if dim == 0 and all(isinstance(t, Stream) for t in a["tensors"]):
+        return Stacked(tuple(a["tensors"]))
     parts = [a.call("Unsqueeze", t, [dim]) if isinstance(t, Stream) else t for t in a["tensors"]]
     return a.call("Concat", *parts, axis=dim)
 

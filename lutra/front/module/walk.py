@@ -13,7 +13,7 @@ from lutra.errors import LutraError
 from lutra.front.model import Model, Port
 from lutra.front.module import program as aten
 from lutra.front.module import tensors
-from lutra.front.module.call import Aten
+from lutra.front.module.call import Aten, Stacked
 from lutra.front.module.export import exported, torch_folder
 from lutra.front.module.operators import TRANSLATORS
 from lutra.front.module.place import operator, places
@@ -137,6 +137,9 @@ class _Walk:
 
     def _output(self, node: Any) -> Stream:
         value = self.values[node]
+        if isinstance(value, Stacked):
+            raise LutraError("its first axis is not the batch", f"output {shown(node.name)}",
+                             "give each part as an output of its own, as h_n[-1]")
         if not isinstance(value, Stream):
             raise LutraError("it does not depend on the network's input", f"output {shown(node.name)}",
                              "leave it out of what forward returns")

@@ -31,7 +31,7 @@ from lutra.ops.source.linear import Conv, MatMul, Quantised
 from lutra.ops.source.pool import AveragePool, MaxPool
 from lutra.ops.source.qdq import QuantizeLinear
 from lutra.ops.source.quant import BipolarQuant, MultiThreshold, Quant, Trunc
-from lutra.ops.source.recurrent import CtcCollapse, Gru, Lstm, Recurrent, Sequence
+from lutra.ops.source.recurrent import CtcCollapse, Gru, Last, Lstm, Recurrent, Sequence
 from lutra.ops.source.select import ArgMax, TopK
 from lutra.ops.source.shape import Pad, Permute
 from lutra.ops.source.streams import AddStreams, Concat, MulStreams, Pairwise, SubStreams
@@ -39,8 +39,8 @@ from lutra.ops.source.transposed import ConvTranspose
 
 __all__ = ["Abs", "Add", "AddStreams", "ArgMax", "AveragePool", "BatchNorm", "BipolarQuant", "Cast", "Clip", "Concat",
            "Conv", "ConvTranspose", "CtcCollapse", "DepthToSpace", "Div", "Elementwise", "Elu", "Erf", "Exp", "Gelu",
-           "Gru", "HardSwish", "Im2Col", "LeakyRelu", "Log", "LogSoftmax", "Lstm", "MatMul", "MaxPool", "Mish", "Mul",
-           "MulStreams", "MultiThreshold", "Neg", "Pad", "Pairwise", "Permute", "Pow", "Quant", "Quantised",
+           "Gru", "HardSwish", "Im2Col", "Last", "LeakyRelu", "Log", "LogSoftmax", "Lstm", "MatMul", "MaxPool", "Mish",
+           "Mul", "MulStreams", "MultiThreshold", "Neg", "Pad", "Pairwise", "Permute", "Pow", "Quant", "Quantised",
            "QuantizeLinear", "RSub", "Reciprocal", "Recurrent", "Relu", "Reshape", "Round", "Sequence", "Sigmoid",
            "Sign", "Slice", "Softmax", "Softplus", "Softsign", "SourceOp", "SpaceToDepth", "Sqrt", "Sub",
            "SubStreams", "Swish", "Take", "Tanh", "ThresholdedRelu", "TopK", "Trunc", "Upsample", "operators", "real"]

@@ -211,4 +211,27 @@ class CtcCollapse(Sequence):
         return out.reshape(len(x), x.shape[1] + 1, *args[0].shape[2:])
 
 
+@dataclass(frozen=True)
+class Last(Sequence):
+    """The last column of a sequence (T, ...), the one before its end: (1, ...). backward: so many of its numbers, the
+    last ones, are of the first column, where the backward direction of a layer ends.
+    """
+
+    backward: int = 0
+
+    def infer(self, *args: Tensor) -> Tensor:
+        """One column."""
+        x, lengths = args
+        assert lengths.shape == (1,) and 0 <= self.backward <= x.size // x.shape[0], (x, lengths, self.backward)
+        return Tensor((1, *x.shape[1:]), REAL)
+
+    def evaluate(self, *args: Array) -> Array:
+        """By the lengths (N, 1)."""
+        x, lengths = args[0], args[1].astype(np.int64).ravel()
+        found = x[np.arange(len(x)), lengths - 1].reshape(len(x), -1)
+        forward = found.shape[1] - self.backward
+        first = x[:, 0].reshape(len(x), -1)
+        return np.concatenate([found[:, :forward], first[:, forward:]], axis=1).reshape(len(x), 1, *x.shape[2:])
+
+
 WORDS = ("state", "sums", "sigmoid_index", "tanh_index", "sigmoid", "tanh", "memory", "memory_index")

@@ -42,6 +42,21 @@ def _(x: Tensor, weight: Tensor, recurrent: Tensor, bias: Tensor, extra: Optiona
 operator: Callable[..., Tensor] = _recurrent
 
 
+@torch.library.custom_op("lutra::final_states", mutates_args=())
+def _final_states(h: Tensor, directions: int) -> Tensor:
+    """The state behind the last step of each direction, (B, D H), of states h (B, T, D H) of whole sequences."""
+    size = h.shape[-1] // directions
+    return torch.cat((h[:, -1, :size], h[:, 0, size:]), 1)
+
+
+@_final_states.register_fake
+def _(h: Tensor, directions: int) -> Tensor:
+    return h.new_empty(h.shape[0], h.shape[2])
+
+
+final_states: Callable[..., Tensor] = _final_states
+
+
 def recurrent(x: Tensor, lengths: Tensor | None, operands: tuple[Tensor, Tensor, Tensor, Tensor | None],
               sites: dict[str, Site], words: Words, kind: str) -> Tensor:
     """The node for sequences x (B, T, I); their lengths are an input of the hardware, whatever is given here.

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lutra.errors import LutraError
+from lutra.quant.recurrent.exported import final_states
 from lutra.quant.recurrent.rule import layer
 from lutra.quant.recurrent.sequence import Parameters
 
@@ -73,5 +74,8 @@ def _layers(mode: Operators, kind: str, x: Tensor, lengths: Tensor | None, hx: A
 def _final(h: Tensor, lengths: Tensor | None, directions: int) -> Tensor:
     """The state behind each sequence's last step in each direction, (D, B, H)."""
     size = h.shape[-1] // directions
+    if torch.compiler.is_exporting():
+        found = final_states(h, directions)
+        return torch.stack((found[:, :size], found[:, size:])[:directions])
     last = h[:, -1, :size] if lengths is None else h[torch.arange(len(h)), lengths - 1, :size]
     return torch.stack((last, h[:, 0, size:])[:directions])

@@ -1,0 +1,1 @@
+"""Last: the last column of a sequence."""

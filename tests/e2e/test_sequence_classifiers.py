@@ -1,0 +1,83 @@
+"""Networks that make one answer of a whole sequence: PyTorch, the integer graph, the RTL and C simulation agree."""
+
+import numpy as np
+import pytest
+import torch
+from test_hls_sequences import LENGTHS, LONGEST
+from torch import nn
+
+import lutra
+import lutra.quant as q
+from lutra.errors import LutraError
+
+
+class Heads(nn.Module):
+    """The usual forms: the last column, the final states of both directions, those of the last of two layers."""
+
+    def __init__(self):
+        super().__init__()
+        self.last = q.LSTM(6, 4, bidirectional=True, peepholes=True)
+        self.both = nn.GRU(6, 3, batch_first=True, bidirectional=True)
+        self.deep = nn.LSTM(6, 4, 2, batch_first=True)
+        self.alone = nn.LSTM(6, 2, batch_first=True)
+        self.out = nn.ModuleList(nn.Linear(n, 3) for n in (8, 6, 4, 2))
+
+    def forward(self, x):
+        _, both = self.both(x)
+        _, (deep, _) = self.deep(x)
+        _, (final, _) = self.alone(x)
+        states = (self.last(x)[:, -1], torch.cat((both[-2], both[-1]), dim=1), deep[-1], final.squeeze(0))
+        return tuple(out(h) for out, h in zip(self.out, states, strict=True))
+
+
+def quantised(net, x):
+    torch.manual_seed(5)
+    with torch.no_grad():
+        for p in net.parameters():
+            p.mul_(3)
+    inner = q.Recurrent(state=q.Fixed(4, 3, True), sums=q.Fixed(9, 5, True), memory=q.Fixed(8, 5, True),
+                        sigmoid_index=q.Fixed(5, 2, True), tanh_index=q.Fixed(5, 3, True))
+    q.quantize(net, q.Recipe(q.Fixed(3), q.Fixed(4, signed=True), recurrent=inner, first_last=0))
+    q.calibrate(net, [x])
+    return net.eval()
+
+
+@pytest.fixture(scope="module")
+def heads(cache):
+    torch.manual_seed(0)
+    x = torch.rand(len(LENGTHS), LONGEST, 6) * 4 - 2
+    net = quantised(Heads(), x)
+    return net, lutra.compile(net, x[:2], "xc7z020", fps=100_000, cache=cache), x
+
+
+def test_answers_are_those_of_the_network_on_each_sequence_alone(heads):
+    net, acc, x = heads
+    found = acc.run((x.numpy(), LENGTHS))
+    with torch.no_grad():
+        alone = [net(row[None, :length]) for row, (length,) in zip(x, LENGTHS.tolist(), strict=True)]
+    for k, ours in enumerate(found):
+        wanted = torch.cat([answers[k] for answers in alone]).double().numpy()
+        assert np.array_equal(ours, wanted)
+        assert len(np.unique(ours)) > 6
+
+
+def test_the_rtl_and_c_simulation_equal_the_integers(heads):
+    _, acc, x = heads
+    assert acc.verify((x.numpy(), LENGTHS), stalls=0.3) == len(LENGTHS) * 12
+    assert acc.verify((x.numpy(), LENGTHS), backend="hls") == len(LENGTHS) * 12
+    assert acc.measure()["interval"] == acc.interval
+
+
+def test_final_states_that_are_no_frames_are_refused():
+    class States(nn.Module):
+        def __init__(self, how):
+            super().__init__()
+            self.gru, self.how = nn.GRU(6, 3, batch_first=True), how
+
+        def forward(self, x):
+            return self.how(self.gru(x)[1])
+
+    x = torch.rand(2, LONGEST, 6)
+    for how, said in ((lambda h: h, "its first axis is not the batch"), (torch.relu, "of final states")):
+        with pytest.raises(LutraError, match=said):
+            lutra.compile(quantised(States(how), x), x)
