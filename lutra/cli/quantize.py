@@ -58,6 +58,8 @@ _bits, _floats = _numbers(int, "2,3,4,8"), _numbers(float, "0.485,0.456,0.406")
 @click.option("--activations", default="8", show_default=True, callback=_bits,
               help="Bits that a layer's input may have.")
 @click.option("--elementwise", type=BITS, default=8, show_default=True, help="Bits of normalisation, sums and means.")
+@click.option("--scales", type=click.Choice(("power", "real")), default="power", show_default=True,
+              help="Powers of two, or real numbers, which hardware multiplies by as m / 2**e (HAWQ-V3).")
 @click.option("--range", "span", type=float, nargs=2, metavar="LO HI",
               help="Least and greatest number of an input of FILE.py:FUNCTION's network, 0 1 with --data.")
 @click.option("--standard", is_flag=True, help="Such inputs have mean 0 and deviation 1 in each channel.")
@@ -93,7 +95,7 @@ def quantize(network: Path, name: str | None, zero_shot: bool, method: str | Non
     except ImportError as e:
         raise LutraError("quantising needs PyTorch", "quantize", "pip install 'lutra[search]'") from e
     asked = _asked(**{k: chosen[k] for k in ("bits", "size", "bitops", "plan", "device", "fps", "clock",
-                                             "elementwise")})
+                                             "elementwise", "scales")})
     subject = _subject(network, name, **{k: chosen[k] for k in ("span", "standard", "mean", "deviation", "flips")})
     run = _without_data if folder is None else partial(_with_data, folder=folder, method=method)
     with printed.bar() as watch:
@@ -116,7 +118,7 @@ def _method(zero_shot: bool, method: str | None, folder: Path | None) -> str:
 
 
 def _asked(bits: int | None, size: float | None, bitops: float | None, plan: Path | None, device: str | None,
-           fps: float | None, clock: float, elementwise: int) -> Asked:
+           fps: float | None, clock: float, elementwise: int, scales: str) -> Asked:
     from lutra.quant.search.plan import BitPlan
     from lutra.train.limits import Limits, Target
     from lutra.train.quantising import Asked
@@ -124,7 +126,8 @@ def _asked(bits: int | None, size: float | None, bitops: float | None, plan: Pat
     if (device is None) != (fps is None):
         raise LutraError("a device and a frame rate belong together", "quantize", "give --device and --fps")
     target = None if device is None or fps is None else Target(device, fps, clock)
-    return Asked(Limits(bits, size, bitops), target, None if plan is None else BitPlan.read(plan), elementwise)
+    return Asked(Limits(bits, size, bitops), target, None if plan is None else BitPlan.read(plan), elementwise,
+                 scales)
 
 
 def _subject(network: Path, name: str | None, **known: Any) -> Subject:

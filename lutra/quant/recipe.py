@@ -31,7 +31,8 @@ class Recipe:
         weights: of convolutions and linear layers.
         activations: inputs of matrix products, cast at the consumer.
         elementwise: results of normalisation, sums, products and means of streams, PReLU and other functions; also
-            the parameters of such layers.
+            the parameters of such layers. With real scales normalisation's factor and term are left as they are: the
+            compiler folds them into the multiply-shift behind (HAWQ-V3).
         first_last: least bits of weights and activations of the first and the last convolution or linear layer, in the
             order in which the modules are registered; 0: no exception.
         multipliers: of normalisation's factor and PReLU's slope; None: as `elementwise`.
@@ -45,7 +46,7 @@ class Recipe:
 
     weights: Format | None = None
     activations: Fixed | Scaled | None = None
-    elementwise: Fixed | None = None
+    elementwise: Fixed | Scaled | None = None
     first_last: int = 8
     multipliers: Fixed | KHot | None = None
     recurrent: Recurrent = field(default=Recurrent())
@@ -60,6 +61,8 @@ class Recipe:
         inside = next((getattr(self.recurrent, name) for name, own in ROLES.items() if role == own), None)
         if inside is not None:
             return inside if self.weights and self.activations else None
+        if role in NORMALISATION and isinstance(self.elementwise, Scaled) and self.multipliers is None:
+            return None
         if role in MULTIPLIERS:
             return self.multipliers or self.elementwise
         if role not in INPUTS + WEIGHTS:

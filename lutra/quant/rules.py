@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from lutra.errors import LutraError
 from lutra.quant import exact
+from lutra.quant.kinds import Fixed, KHot
 from lutra.quant.recurrent.native import native
 from lutra.quant.recurrent.rule import layer as recurrent_layer
 from lutra.quant.recurrent.sequence import layer
@@ -71,20 +72,21 @@ def stream_product(mode: Operators, func: Function, x: Tensor, other: Tensor, **
 def accumulator_bits(mode: Operators) -> int:
     """Bits that leave room in double precision for a factor of the recipe's elementwise width and a sum."""
     form = mode.casts.recipe.multipliers or mode.casts.recipe.elementwise
-    return 52 - (form.width if form else 0)
+    return 52 - (form.width if isinstance(form, Fixed | KHot) else 0)
 
 
 def batch_norm(mode: Operators, func: Function, x: Tensor, mean: Tensor | None, var: Tensor | None,
                weight: Tensor | None = None, bias: Tensor | None = None, training: bool = False, momentum: float = 0.1,
                eps: float = 1e-5) -> Tensor:
-    """With batch statistics its result cast; at inference cast(a x + c), a and c in formats of their own."""
+    """With batch statistics its result cast; at inference cast(a x + c), a and c in formats of their own, if any."""
     factor, term = mode.site("factor"), mode.site("term")
     frozen = mode.casts.statistics_frozen and mean is not None
     if factor is None or term is None or (training and not frozen):
-        if training:
+        if training and not frozen:
             return mode.result("output", func, x, mean, var, weight, bias, training, momentum, eps)
         x = mode.wide(x)
-        return func(x, *(mode.like(t, x) for t in (mean, var, weight, bias)), training, momentum, eps)  # type: ignore[no-any-return]
+        same = (mode.like(t, x) for t in (mean, var, weight, bias))
+        return mode.result("output", func, x, *same, False, momentum, eps)
     assert mean is not None and var is not None
     a, c = folded(mean, var, weight, bias, eps)
     a, c = mode.pass_through(a, factor), mode.pass_through(c, term)

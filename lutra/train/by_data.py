@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -68,9 +68,9 @@ def by_data(subject: Subject, images: Images, out: Path, asked: Asked, options: 
     options, tuning = options or Options(), tuning or Tuning()
     x, labels = drawn(images, subject.normalise, options.count, options.seed)
     search = _by_curvature if options.method == "hawq" else _by_divergence
-    base = replace(hawq.RECIPE if options.method == "hawq" else zeroq.BASE, elementwise=q.Fixed(asked.elementwise))
-    choose = search(subject, x, labels, base, options, tuning.ranges, out / KEPT, watch)
-    return quantised(subject, Way(x, options.choices, base, tuning.ranges, choose), asked, out, watch, images, tuning)
+    choose = search(subject, x, labels, asked.base, options, tuning.ranges, out / KEPT, watch)
+    way = Way(x, options.choices, asked.base, tuning.ranges, choose)
+    return quantised(subject, way, asked, out, watch, images, tuning)
 
 
 def drawn(images: Images, normalise: Normalise, count: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -11,8 +11,9 @@ import torch
 import lutra.quant as q
 from lutra.errors import LutraError
 from lutra.files import written
+from lutra.quant.hawq import DYADIC, RECIPE
 from lutra.quant.search.layers import layers
-from lutra.quant.search.plan import BitPlan
+from lutra.quant.search.plan import BitPlan, with_bits
 from lutra.quant.search.progress import Watch
 from lutra.report import bits_page
 from lutra.train.checkpoint import write
@@ -22,6 +23,7 @@ from lutra.train.subject import Subject
 from lutra.train.tuning import Tuning, tuned
 
 PLAN, REPORT, NETWORK, MODEL, KEPT = "plan.json", "report.html", "network.pt", "network.onnx", "search"
+BASES = {"power": RECIPE, "real": DYADIC}
 
 
 @dataclass(frozen=True)
@@ -31,12 +33,23 @@ class Asked:
     Its fields:
         limits, target: of the plan. plan: take this one instead of a search.
         elementwise: bits of normalisation, sums and means.
+        scales: "power", of two, or "real": multiplied by m / 2**e in hardware, see `lutra.quant.hawq.DYADIC`.
     """
 
     limits: Limits = field(default=Limits())
     target: Target | None = None
     plan: BitPlan | None = None
     elementwise: int = 8
+    scales: str = "power"
+
+    @property
+    def base(self) -> q.Recipe:
+        """Formats, whose bits are replaced by those of a plan. LutraError: there are no such scales."""
+        if self.scales not in BASES:
+            raise LutraError(f"there are no scales {self.scales!r}", "quantise", f"one of {', '.join(BASES)}")
+        base = BASES[self.scales]
+        form = with_bits(base.elementwise, self.elementwise, "elementwise layers")
+        return replace(base, elementwise=form)
 
     def check(self, subject: Subject) -> None:
         """Raises LutraError: nothing limits the plan; the plan is of another network."""

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
-import lutra.quant as q
 from lutra.errors import LutraError
 from lutra.quant import zeroq
 from lutra.quant.search.costs import Cost
@@ -31,7 +29,7 @@ def zero_shot(subject: Subject, out: Path, asked: Asked, options: zeroq.Options 
     if subject.prior is None:
         raise LutraError("nothing says what range its inputs have", "quantize", "give --range LO HI, such as 0 1")
     options, net, prior, keep = options or zeroq.Options(), subject.net, subject.prior, out / KEPT
-    base = replace(zeroq.BASE, elementwise=q.Fixed(asked.elementwise))
+    base = asked.base
     images = zeroq.distilled(net, prior, options, keep, watch)
 
     def choose(limits: Mapping[str, float], cost: Cost) -> BitPlan:

@@ -187,11 +187,20 @@ def test_training_that_was_stopped_ends_with_the_same_network(folder, tmp_path, 
     assert ends[0].accuracy["trained"] > 0.8
 
 
-def test_divergences_on_real_images(folder, tmp_path, capsys):
+def test_divergences_on_real_images_and_real_scales(folder, tmp_path, capsys):
     code, _, err = command(folder, capsys, "--data", folder / "images", "--method", "zeroq", "--bits", 4, *SEARCH,
-                           "--mean", "0.4", "--deviation", "0.5", "-o", tmp_path)
+                           "--mean", "0.4", "--deviation", "0.5", "--scales", "real", "-o", tmp_path)
     assert code == 0, err
-    assert BitPlan.read(tmp_path / "plan.json").method == "zeroq"
+    plan = BitPlan.read(tmp_path / "plan.json")
+    assert plan.method == "zeroq"
+    net = q.quantize(subject(folder).net, plan.recipe(hawq.DYADIC)).eval()
+    net.load_state_dict(torch.load(tmp_path / "network.pt", weights_only=True))
+    x = (torch.from_numpy(load(folder / "images", (1, 8, 8)).x_test).float() / 255 - 0.4) / 0.5
+    with torch.no_grad():
+        expected = net(x).numpy()
+    compiled = lutra.compile(tmp_path / "network.onnx")
+    unit = float(compiled.lowered.outputs[0].scale.array.min())
+    assert 0 < unit < 0.1 and abs(compiled.run(x.numpy()) - expected).max() < unit / 100  # the same integers
 
 
 @pytest.mark.parametrize("arguments, what", [

@@ -7,8 +7,8 @@
 
 from lutra.quant.hawq.omega import Omega, input_errors, weight_errors
 from lutra.quant.hawq.products import Curvature, of_inputs, of_weights
-from lutra.quant.hawq.search import RECIPE, Found, search
+from lutra.quant.hawq.search import DYADIC, RECIPE, Found, search
 from lutra.quant.hawq.traces import Trace, input_traces, weight_traces
 
-__all__ = ["RECIPE", "Curvature", "Found", "Omega", "Trace", "input_errors", "input_traces", "of_inputs", "of_weights",
-           "search", "weight_errors", "weight_traces"]
+__all__ = ["DYADIC", "RECIPE", "Curvature", "Found", "Omega", "Trace", "input_errors", "input_traces", "of_inputs",
+           "of_weights", "search", "weight_errors", "weight_traces"]

@@ -16,7 +16,7 @@ from lutra.quant.hawq.data import facts, taken
 from lutra.quant.hawq.omega import Errors, Omega, input_errors, weight_errors
 from lutra.quant.hawq.products import Batch, Loss
 from lutra.quant.hawq.traces import input_traces, weight_traces
-from lutra.quant.kinds import Fixed
+from lutra.quant.kinds import Fixed, Scaled
 from lutra.quant.recipe import Recipe
 from lutra.quant.search.choice import Problem, problem
 from lutra.quant.search.costs import Bits, Cost, bitops, size, together
@@ -26,6 +26,7 @@ from lutra.quant.search.plan import BitPlan
 from lutra.quant.search.progress import Progress, Watch, unseen
 
 RECIPE = Recipe(Fixed(8, per_channel=True), Fixed(8), Fixed(8), first_last=0)
+DYADIC = Recipe(Scaled(8, per_channel=True), Scaled(8), Scaled(8), first_last=0)  # HAWQ-V3: any scale, m / 2**e
 COST = together(size, bitops)
 
 

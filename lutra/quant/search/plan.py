@@ -77,7 +77,8 @@ class BitPlan:
         Raises LutraError: the base has no format whose bits can be chosen (Fixed or Scaled) for a layer's weights.
         """
         own = {glob.escape(path): layer_recipe(base, path, bits) for path, bits in self.bits.items()}
-        return replace(base, overrides={**own, **base.overrides})
+        rest = {pattern: other for pattern, other in base.overrides.items() if pattern not in own}
+        return replace(base, overrides={**own, **rest})
 
     def to_json(self) -> str:
         """All of it as text, ending in a newline."""
