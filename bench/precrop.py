@@ -1,7 +1,7 @@
 """ResNet-20 on CIFAR-10 with 20 % and 10 % of its parameters: PreCropping against one share of every width.
 
     python bench/precrop.py                        # what is not measured yet, then the tables
-    python bench/precrop.py --steps 3900           # ten epochs for each cell
+    python bench/precrop.py --steps 3900           # ten epochs for each cell, not six
     python bench/precrop.py --seeds 3
     python bench/precrop.py --methods uniform synexp --shares 0.2
     python bench/precrop.py --methods synflow unstructured shuffled --part accuracy
@@ -172,7 +172,7 @@ def sizes(board: Board, cells: list[Cell]) -> None:
 def main() -> None:
     """Measure what is missing, print all."""
     made = parser(__doc__)
-    made.add_argument("--steps", type=int, default=200, help="of training for each cell")
+    made.add_argument("--steps", type=int, default=2000, help="of training for each cell")
     made.add_argument("--seeds", type=int, default=2)
     made.add_argument("--fps", type=float, default=500, help="frames a second that the hardware is compiled for")
     made.add_argument("--methods", nargs="+", choices=(*METHODS, "pathsum", *MASKED, PEER), default=METHODS)
