@@ -26,7 +26,7 @@ USUAL = 12
 ALIKE = 3  # configurations that two families are compared on
 FABRIC = {"xcup": "xc7"}  # the same six-input LUTs and memories
 # memories in LUTs are fitted there
-SHARED = dict.fromkeys(("matmul_pairs", "matmul_dsp", "matmul_shifts", "depthwise"), "matmul")
+SHARED = dict.fromkeys(("matmul_pairs", "matmul_dsp", "matmul_shifts", "depthwise", "lstm", "gru"), "matmul")
 MEMORY = "lut.weights"
 FLOOR = 20.0  # LUTs or FFs under which errors count as absolute
 

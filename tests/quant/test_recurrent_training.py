@@ -8,6 +8,7 @@ from torch import nn
 import lutra.quant as q
 from lutra.errors import LutraError
 from lutra.front import load
+from lutra.quant.recurrent import gru, lstm
 from lutra.quant.recurrent.formats import Word
 from lutra.quant.recurrent.gru import GruFunction
 from lutra.quant.recurrent.lstm import LstmFunction
@@ -163,6 +164,21 @@ def test_gradients_in_floating_point_are_those_of_differences(kind):
         assert torch.autograd.gradcheck(lambda *a: LstmFunction.apply(None, *a)[0], (*given, drawn(2, 3, 2)))
     else:
         assert torch.autograd.gradcheck(lambda *a: GruFunction.apply(None, *a), (*given, drawn(2, 2)))
+
+
+@pytest.mark.parametrize("module", [lstm, gru])
+def test_gradients_of_long_sequences_stay_finite(module):
+    """Where gates are half open and recurrent weights alike, each step back multiplies the gradient."""
+    gates, t, size = (4, 600, 8) if module is lstm else (3, 600, 8)
+    state, sums = torch.full((t, 1, 2, size), 0.5), torch.zeros(t, 1, 2, gates * size)
+    opened = torch.full_like(sums, 0.5)
+    kept = (state, state, state) if module is lstm else (state, state)
+    given = torch.zeros_like(state)
+    given[-1] = 1
+    u = torch.ones(1, gates * size, size)
+    found = module.differentiate(module.Trace(sums, opened, *kept), given, u, *([None] if module is lstm else []))
+    for d in [found] if module is lstm else found:
+        assert bool(d.isfinite().all()) and 1 < float(d[0].abs().amax()) < 2 * 10
 
 
 @pytest.mark.parametrize(("own", "theirs"), [(q.LSTM, nn.LSTM), (q.GRU, nn.GRU)])

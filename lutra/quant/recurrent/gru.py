@@ -108,8 +108,9 @@ def differentiate(found: Trace, given: Tensor, u: Tensor) -> tuple[Tensor, Tenso
     d = found.a.new_empty(*found.a.shape[:3], GATES, size)
     inner = torch.empty_like(n)
     carried, later = torch.zeros_like(n[0]), torch.zeros_like(found.a[0])
+    most = steps.steepest(given)
     for k in range(len(given) - 1, -1, -1):
-        dh = torch.baddbmm(given[k], later, u).add_(carried)
+        dh = torch.baddbmm(given[k], later, u).add_(carried).clamp_(-most, most)
         dn = torch.mul(dh, by_n[k], out=d[k, ..., 2, :])
         torch.mul(dh, by_z[k], out=d[k, ..., 1, :])
         torch.mul(dn, by_r[k], out=d[k, ..., 0, :])

@@ -4,7 +4,8 @@
     h_t = state(z_o table(index(c_t))).  Gates i, f, g, o, as PyTorch has them; peepholes of i, f (c_{t-1}) and o (c_t).
 
 Inside, a, c and h are integers of their formats, so that a cast is a rounding and a clamp. Gradients are straight
-through: casts count as the identity, tables as the functions that they stand for.
+through: casts count as the identity, tables as the functions that they stand for; that of a state is limited (see
+`steps.STEEPEST`).
 """
 
 from __future__ import annotations
@@ -128,8 +129,9 @@ def differentiate(found: Trace, given: Tensor, u: Tensor, p: Tensor | None) -> T
     by_h = steps.slope_of_tanh(found.c).mul_(o)
     d = torch.empty_like(factors)
     later_c, later = torch.zeros_like(i[0]), torch.zeros_like(found.a[0])
+    most = steps.steepest(given)
     for k in range(len(given) - 1, -1, -1):
-        dh = torch.baddbmm(given[k], later, u)
+        dh = torch.baddbmm(given[k], later, u).clamp_(-most, most)
         torch.mul(dh, by_o[k], out=d[k, ..., 3, :])
         dc = torch.addcmul(later_c, dh, by_h[k])
         if p is not None:

@@ -10,6 +10,10 @@ from lutra.quant import modes
 from lutra.quant.recurrent.formats import Word
 from lutra.quant.recurrent.tables import direct
 
+# No state's gradient becomes more than so many times the greatest that is given from outside, by what comes back from
+# later steps. Where training goes well it stays below 3 times; through weights of one bit, all alike, it can grow by a
+# factor each step, to infinity over a long sequence. After Graves, arXiv 1308.0850, section 2.1.
+STEEPEST = 10.0
 Source = tuple[str, Word, Word, int]  # function, index, entry, and the power of two by which its values are multiplied
 
 
@@ -69,6 +73,11 @@ def summed(d: Tensor, x: Tensor) -> Tensor:
 def blocks(x: Tensor, size: int) -> tuple[Tensor, ...]:
     """The parts of `size` columns, one for each gate."""
     return x.view(*x.shape[:-1], -1, size).unbind(-2)
+
+
+def steepest(given: Tensor) -> Tensor:
+    """The greatest gradient of a state, from those given from outside, all steps' (T, D, B, H)."""
+    return given.abs().amax() * STEEPEST
 
 
 def shifted(x: Tensor) -> Tensor:
