@@ -82,6 +82,21 @@ def product(func: Callable[..., Tensor], dtype: torch.dtype, operands: tuple[Ten
         return func(*operands, *args, **kwargs)
 
 
+def scaled_product(func: Callable[..., Tensor], operands: tuple[Tensor, Tensor, Tensor | None],
+                   sites: tuple[Site, Site], *args: Any, **kwargs: Any) -> Tensor:
+    """A matrix product of operands with real scales, x with one for all channels: that of their integers, times what
+    one is worth. Double precision.
+    """
+    (x, w, bias), (at, by) = operands, sites
+    unit = unit_of(at, by)
+    whole = ((x.double() / at.unit()).round(), (w.double() / by.unit()).round(),
+             None if bias is None else (bias.double() / unit).round())
+    total = product(func, torch.float64, whole, *args, **kwargs)
+    if unit.ndim and func is not torch.nn.functional.linear:
+        unit = unit.view(-1, *[1] * (total.ndim - 2))
+    return total * unit
+
+
 def multiply_add(at: str, c: Tensor, x: Tensor, a: Tensor) -> Tensor:
     """The sum c + a x of an accumulator x, in double precision. The product is exact, as an accumulator leaves room
     for the factor's bits. By TwoSum (Knuth, TAOCP 4.2.2) so is s = p + c if s - p is c and s - c is p.

@@ -13,6 +13,7 @@ from torch.overrides import TorchFunctionMode
 
 from lutra.errors import LutraError
 from lutra.quant.casts import Casts, Observer, place
+from lutra.quant.recipe import OPERAND
 from lutra.quant.rules import IN_PLACE, NAMES, RULES, Function
 from lutra.quant.sites import Site
 
@@ -86,8 +87,15 @@ class Operators(TorchFunctionMode):
         return out.to(site.point.dtype) if self.exact else out
 
     def parameter(self, x: Any, role: str) -> Any:
-        """A parameter of an elementwise layer, cast; numbers and streams as they are."""
-        return self.pass_through(x, self.site(role)) if isinstance(x, nn.Parameter) else x
+        """What an elementwise layer reads: a parameter is cast, a stream as of `operand`."""
+        return self.pass_through(x, self.site(role)) if isinstance(x, nn.Parameter) else self.operand(x)
+
+    def operand(self, x: Any) -> Any:
+        """A stream that an elementwise layer reads, cast where scales are real; numbers as they are."""
+        if isinstance(x, nn.Parameter) or not (isinstance(x, Tensor) and x.is_floating_point() and x.ndim):
+            return x
+        site = self.site(OPERAND)
+        return x if site is None else self.pass_through(self.wide(x), site)
 
     def refuse_stale(self, func: Function, args: tuple[Any, ...]) -> None:
         """Stop where a tensor is read that an operator in place was to change."""

@@ -15,7 +15,9 @@ RECURRENT = ("weight_ih", "weight_hh")
 INPUTS, WEIGHTS = ("input", "other"), ("weight", "matrix", *RECURRENT)
 MULTIPLIERS = ("factor", "slope", "multiplier")
 NORMALISATION = ("factor", "term")
+OPERAND = "operand"  # a stream that an elementwise layer reads, where scales are real
 PARAMETERS = (*WEIGHTS, *MULTIPLIERS, "term", "constant", "peephole")
+FOLDED = (*NORMALISATION, "output")  # of normalisation, which has no casts where scales are real
 
 
 def base(role: str) -> str:
@@ -31,8 +33,8 @@ class Recipe:
         weights: of convolutions and linear layers.
         activations: inputs of matrix products, cast at the consumer.
         elementwise: results of normalisation, sums, products and means of streams, PReLU and other functions; also
-            the parameters of such layers. With real scales normalisation's factor and term are left as they are: the
-            compiler folds them into the multiply-shift behind (HAWQ-V3).
+            the parameters of such layers. With real scales the streams that they read are cast too, but normalisation
+            has no cast: it is folded into the multiply-shift behind (HAWQ-V3).
         first_last: least bits of weights and activations of the first and the last convolution or linear layer, in the
             order in which the modules are registered; 0: no exception.
         multipliers: of normalisation's factor and PReLU's slope; None: as `elementwise`.
@@ -61,13 +63,16 @@ class Recipe:
         inside = next((getattr(self.recurrent, name) for name, own in ROLES.items() if role == own), None)
         if inside is not None:
             return inside if self.weights and self.activations else None
-        if role in NORMALISATION and isinstance(self.elementwise, Scaled) and self.multipliers is None:
-            return None
         if role in MULTIPLIERS:
-            return self.multipliers or self.elementwise
+            return self.multipliers or self._of_streams(role)
         if role not in INPUTS + WEIGHTS:
-            return self.elementwise
+            return self._of_streams(role)
         form = self.weights if role in WEIGHTS else self.activations
         if role in RECURRENT:
             return shared(form)
         return at_least(form, self.first_last) if self.first_last and path in ends else form
+
+    def _of_streams(self, role: str) -> Fixed | Scaled | None:
+        """Of an elementwise layer: with a real scale it is normalisation that has none, and operands that have one."""
+        real = isinstance(self.elementwise, Scaled)
+        return None if role in (FOLDED if real else (OPERAND,)) else self.elementwise

@@ -49,6 +49,8 @@ def matrix_product(mode: Operators, func: Function, x: Tensor, weight: Tensor, b
     bias = None if bias is None else exact.bias_cast(bias, at, by)
     if not mode.proves:
         return func(x, weight, None if bias is None else bias.to(weight.dtype), *args, **kwargs)  # type: ignore[no-any-return]
+    if not ((at.shift and by.shift) or at.point.ndim):
+        return exact.scaled_product(func, (x, weight, bias), (at, by), *args, **kwargs)
     x = x.to(weight.dtype)
     dtype = exact.precision(x, weight, bias, (at, by), 1 if func in TRANSPOSED else 0, accumulator_bits(mode))
     result = exact.product(func, dtype, (x, weight, bias), *args, **kwargs)
@@ -115,7 +117,7 @@ def elementwise(mode: Operators, func: Function, x: Any, other: Any, *args: Any,
 
 def prelu(mode: Operators, func: Function, x: Tensor, slope: Tensor) -> Tensor:
     """PReLU: the slope cast, the result cast."""
-    return mode.result("prelu", func, x, mode.pass_through(slope, mode.site("slope")))
+    return mode.result("prelu", func, mode.operand(x), mode.pass_through(slope, mode.site("slope")))
 
 
 def function(mode: Operators, func: Function, x: Tensor, *args: Any, **kwargs: Any) -> Any:
@@ -124,7 +126,7 @@ def function(mode: Operators, func: Function, x: Tensor, *args: Any, **kwargs: A
         return func(x, *args, **kwargs)
     if "inplace" in kwargs:
         kwargs["inplace"] = False
-    return mode.result(NAMES[func], func, x, *args, **kwargs)
+    return mode.result(NAMES[func], func, mode.operand(x), *args, **kwargs)
 
 
 def rectify(mode: Operators, func: Function, x: Tensor, *args: Any, **kwargs: Any) -> Any:

@@ -83,7 +83,7 @@ def test_bits_are_mixed_and_those_of_one_input_are_tied(found):
 
 def test_no_scale_but_the_last_layer_s_is_a_power_of_two(found):
     scales = [s.unit() for s in q.sites(found[0]) if isinstance(s.form, Scaled)]
-    assert len(scales) > 20
+    assert len(scales) >= 20
     assert all((torch.log2(s) % 1 != 0).any() for s in scales)
 
 
