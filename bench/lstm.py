@@ -3,6 +3,7 @@
     python bench/lstm.py                   # the model, and our plans' intervals
     python bench/lstm.py --simulate        # and what RTL simulation measures: minutes
     python bench/lstm.py --synth xcup      # and what Yosys makes of each
+    python bench/lstm.py --fill xczu7ev    # and as many engines side by side, each with its own lines, as fit
 
 Lines of 520 columns of 32 pixels, 128 neurons, 82 classes, weights drawn from a seed: Turn, the cell, Unturn, scores,
 arg-max, CTC. Published are milliseconds on a PYNQ-Z1 at 100 MHz.
@@ -25,10 +26,12 @@ from lutra.ops.recurrent.op import Lstm
 from lutra.ops.requant.format import Format
 from lutra.ops.turn.op import Turn, Unturn
 from lutra.plan.assemble import assemble
-from lutra.plan.devices import device
+from lutra.plan.devices import Device, device
+from lutra.plan.goals import BUDGET
 from lutra.plan.hand import by_hand
 from lutra.plan.plan import Plan
 from lutra.sim.rtl import RtlModel, to_words
+from lutra.synth import Resources, synthesise_block
 from lutra.tools.cache import Cache
 
 DEVICE = "xc7z020"  # of the PYNQ-Z1
@@ -41,7 +44,7 @@ CACHE = Path(__file__).resolve().parents[1] / ".cache" / "lstm"
 @dataclass(frozen=True)
 class Row:
     """A published design: bits of weights and activations, folds, milliseconds a line, and the drain that its extra
-    cycles are, a column and direction.
+    cycles are, a column and direction; what it takes.
     """
 
     weights: int
@@ -51,6 +54,7 @@ class Row:
     simd_r: int
     ms: float
     drain: int
+    used: str  # LUT / FF / RAMB18 / DSP
 
     @property
     def cycles(self) -> int:
@@ -61,8 +65,10 @@ class Row:
         return f"W{self.weights}A{self.activations}"
 
 
-ROWS = (Row(2, 2, 2, 32, 128, 1.2936, 42), Row(2, 4, 1, 16, 64, 2.9668, 29), Row(4, 4, 1, 16, 64, 2.9580, 28),
-        Row(4, 8, 1, 4, 16, 11.0899, 42))
+ROWS = (Row(2, 2, 2, 32, 128, 1.2936, 42, "26,423 / 39,703 / 239 / 180"),
+        Row(2, 4, 1, 16, 64, 2.9668, 29, "26,173 / 24,649 / 167 / 7"),
+        Row(4, 4, 1, 16, 64, 2.9580, 28, "38,260 / 26,618 / 207 / 7"),
+        Row(4, 8, 1, 4, 16, 11.0899, 42, "41,895 / 41,588 / 210 / 7"))
 
 
 def finn_l(columns: int, hidden: int, inputs: int, classes: int, pe: int, simd: int, simd_r: int, drain: int) -> int:
@@ -117,10 +123,19 @@ def measured(plan: Plan, netlist: Netlist) -> tuple[int, bool]:
     return run.timing(LINES).interval, all(np.array_equal(f, w[: len(f)]) for f, w in zip(found, wanted, strict=True))
 
 
+def filled(one: Resources, chip: Device, interval: int) -> str:
+    """How many engines of these resources fill a chip but for what plans leave free, and the lines that they read."""
+    share = one.share(chip)
+    count = int(BUDGET / max(share.values()))
+    used = ", ".join(f"{count * getattr(one, r):,} {r.upper()} ({count * s:.0%})" for r, s in share.items() if s)
+    return f"{count} engines on {chip.name}: {used}; {count * CLOCK_MHZ * 1e6 / interval:,.0f} lines a second"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--simulate", action="store_true")
     parser.add_argument("--synth", metavar="FAMILY", choices=("xc7", "xcup", "ecp5"))
+    parser.add_argument("--fill", metavar="DEVICE", type=device)
     parser.add_argument("--rows", nargs="*", default=[str(r) for r in ROWS])
     chosen = parser.parse_args()
     for row in (r for r in ROWS if str(r) in chosen.rows):
@@ -139,12 +154,15 @@ def main() -> None:
         if chosen.simulate:
             cycles, equal = measured(plan, netlist)
             print(f"  simulated {cycles:,} cycles a line, labels {'equal' if equal else 'DIFFER'}", flush=True)
-        if chosen.synth:
-            from lutra.synth import synthesise_block
-
-            found = {s.name: synthesise_block(s.block, chosen.synth, Cache(CACHE)) for s in plan.stages}
+        if family := chosen.fill.family if chosen.fill else chosen.synth:
+            found = {s.name: synthesise_block(s.block, family, Cache(CACHE)) for s in plan.stages}
             for name, r in found.items():
                 print(f"  {name}: {r}")
+            one = sum(found.values(), Resources())
+            print(f"  LUT / FF / RAMB18 / DSP {one.lut:,} / {one.ff:,} / {one.bram} / {one.dsp} on {family}, "
+                  f"published on {DEVICE} {row.used}")
+            if chosen.fill:
+                print("  " + filled(one, chosen.fill, ours), flush=True)
 
 
 if __name__ == "__main__":
