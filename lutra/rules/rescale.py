@@ -18,20 +18,22 @@ MAX_SHIFT = 40
 
 
 def fit_rescale(given: Range, base: int, gap: int, at: Array, falling: Array) -> Rescale | None:
-    """The rescale that equals y = base + #{i: x >= at[c, i]}, or base + #{i: x < at[c, i]} where falling[c], for every
-    x of `given`; None without one. at: (C or 1, L).
+    """The rescale that equals y = base + gap * #{i: x >= at[c, i]}, or of x < at[c, i] where falling[c], for every x of
+    `given`; None without one. at: (C or 1, L).
 
     What falls in x rises in lo + hi - x, which has the same range.
     """
     count, turn = at.shape[1], given.lo + given.hi
-    if gap != 1 or not FEWEST <= count <= MOST:
+    if not FEWEST <= count <= MOST or (gap > 1 and base):
         return None
     levels = base + np.arange(1, count + 1)
     rising = np.where(falling[:, None], np.sort(turn + given.step - at, axis=1), at)
     edges = _Edges.of(given, levels, rising)
     found = (_shift_to_even(given, levels, rising) or _multiply(edges, only_shift=True)
              or _multiply(edges, only_shift=False))
-    return found if found is None or not falling.any() else _turned(found, falling, turn)
+    if found is None:
+        return None
+    return replace(_turned(found, falling, turn) if falling.any() else found, gap=gap)
 
 
 def _turned(found: Rescale, falling: Array, turn: int) -> Rescale:

@@ -70,7 +70,22 @@ def bisected(given: Range, quantise: Function, slopes: Array) -> Step:
         turned = np.where(falling, y < wanted, y >= wanted) | (middle >= given.levels)
         high, low = np.where(turned, middle, high), np.where(turned, low, middle + 1)
         low = np.minimum(low, high)
-    return Step(base, 1, np.sort((given.lo + given.step * low).T, axis=1), falling)
+    return _merged(given, Step(base, 1, np.sort((given.lo + given.step * low).T, axis=1), falling))
+
+
+def _merged(given: Range, steps: Step) -> Step:
+    """The same with as great a gap as the levels that are reached allow: one cast may lie on the grid of another."""
+    at = steps.at
+    ends = np.full((len(at), 1), given.lo), np.full((len(at), 1), given.hi + given.step)
+    edges = np.concatenate([ends[0], at, ends[1]], axis=1)
+    reached = edges[:, :-1] < edges[:, 1:]  # by how many of the row lie at x or below it
+    reached[steps.falling] = reached[steps.falling, ::-1]
+    used = np.flatnonzero(reached.any(axis=0))
+    gap = _gap(used)
+    wanted = np.arange(used[0] + gap, used[-1] + 1, gap)
+    rows = [row[np.sort(at.shape[1] - wanted)] if down else row[wanted - 1]
+            for row, down in zip(at, steps.falling, strict=True)]
+    return Step(steps.base + int(used[0]), gap, np.array(rows, np.int64).reshape(len(at), len(wanted)), steps.falling)
 
 
 def _gap(used: Array) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lutra.errors import LutraError
-from lutra.ir import Array
+from lutra.ir import Array, covering
 from lutra.ops.source import Add, Mul, real
 from lutra.rules.affine import one_where_equal
 from lutra.rules.lattice import Lattice, lattice
@@ -47,7 +47,7 @@ def decompose(weights: Array, quant: tuple[Array, Array] | None, inputs: Array, 
         return Weights(quant[0], quant[1][:, 0], float(inputs[0]))
     whole = lattice(weights * inputs)
     if whole is not None:
-        return Weights(whole.integers, np.array(whole.scale))
+        return _narrowest(whole)
     rows = [lattice(row * inputs) for row in weights]
     if any(row is None for row in rows):
         if quant is not None and (inputs != inputs[0]).any():
@@ -57,6 +57,21 @@ def decompose(weights: Array, quant: tuple[Array, Array] | None, inputs: Array, 
                          "export the model with a Quant or BipolarQuant on every weight")
     found = [row for row in rows if isinstance(row, Lattice)]
     return Weights(np.stack([row.integers for row in found]), np.array([row.scale for row in found]))
+
+
+def _narrowest(whole: Lattice) -> Weights:
+    """Integers with one scale, or where that is narrower each row with a power of two of its own.
+
+    Points of channels differ widely: a channel that hardly does anything has weights of 4 bits far below those of the
+    others, which would all have to be stored in its units, in 12 bits.
+    """
+    powers = np.gcd.reduce(whole.integers, axis=1)
+    powers &= -powers
+    powers = np.where(powers == 0, 1, powers)
+    rows = whole.integers // powers[:, None]
+    if covering(rows).bits == covering(whole.integers).bits:
+        return Weights(whole.integers, np.array(whole.scale))
+    return Weights(rows, whole.scale * powers)
 
 
 def shifted(weights: Weights, zeros: Array, rest: Array) -> Chain:

@@ -99,6 +99,36 @@ def test_every_rounding_mode_at_ties(rng, mode, signed, narrow, bits):
     check(graph, InputFormat(Range(-80, 79), 0.125), x)
 
 
+def test_a_row_of_small_weights_makes_the_others_no_wider(rng):
+    """Points of channels lie 9 bits apart; one channel does nothing."""
+    w = rng.integers(-8, 8, (16, 5))
+    w[0], w[:, 3] = 7, 0
+    graph = network((16,), quant(0.25, 5), s.MatMul(real(w * 2.0 ** np.array([0, -9, -2, 0, -1]))), quant(0.5, 6))
+    low = check(graph, None, rng.normal(size=(50, 16)) * 4)
+    (product,) = (n.op for n in low.graph.nodes if n.op.kind == "matmul")
+    assert np.array_equal(product.weights.array, w.T)
+
+
+def test_rows_share_their_scale_where_that_is_no_wider(rng):
+    w = np.array([[7, 2], [-8, 4]])
+    graph = network((2,), quant(0.25, 5), s.MatMul(real(w * 0.5)), s.Relu(), quant(0.5, 6, False))
+    low = check(graph, None, rng.normal(size=(50, 2)) * 4)
+    (product,) = (n.op for n in low.graph.nodes if n.op.kind == "matmul")
+    assert np.array_equal(product.weights.array, w.T)
+
+
+@pytest.mark.parametrize("rows, walked", [(16, True), (900, False)])
+def test_a_cast_to_a_finer_grid_than_the_one_before_it_is_no_table_of_thresholds(rng, rows, walked):
+    """8 bits with a sign, then ReLU, then 8 bits without one and a point further right: even numbers only."""
+    w, q = weights(rng, (rows, 6), 2.0**-7, 8)
+    graph = network((rows,), quant(0.25, 8), s.MatMul(w, q), s.Cast(real(2.0), 8, True, "RND", "SAT"), s.Relu(),
+                    s.Cast(real(3.0), 8, False, "RND", "SAT"), s.MatMul(*weights(rng, (6, 3), 0.1, 3)))
+    low = check(graph, None, rng.normal(size=(80, rows)) * 8)
+    assert low.proofs[0].walked == walked
+    (unit,) = (n for n in low.graph.nodes if n.op.kind == "rescale")
+    assert unit.out.range == Range(0, 254, 2)
+
+
 def test_wide_accumulators_are_decided_by_bisection(rng):
     w, q = weights(rng, (16, 8), 2**-5, 6)
     v, r = weights(rng, (8, 4), 2**-5, 6)

@@ -1,5 +1,6 @@
 """Rescale: rounding, clipping, ranges, kernels, refusals."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -33,6 +34,16 @@ def test_the_range_is_narrower_than_the_clip_where_the_ends_are():
     assert rescale([1], [0], 0, lo=20, hi=30).infer(x).range == Range(20, 20)
 
 
+def test_a_gap_is_no_matter_of_the_wire():
+    x, plain = Tensor((2,), Range(-40, 40)), rescale([3, -5], [9], 2, lo=0, hi=25)
+    wide = replace(plain, gap=4)
+    values = np.arange(-40, 41)[:, None].repeat(2, 1)
+    assert np.array_equal(wide.evaluate(values), 4 * plain.evaluate(values))
+    assert np.array_equal(wide.kernel(x)(values.astype(np.float32)), wide.evaluate(values))
+    assert wide.infer(x).range == Range(0, 100, 4)
+    assert wide.block(Fold(), x) == plain.block(Fold(), x)
+
+
 def test_no_multiplier_where_all_factors_are_one():
     x = Tensor((2,), Range(-8, 7))
     assert rescale([1, 1], [3], 1).block(Fold(), x).params["MBITS"] == 0
@@ -52,6 +63,7 @@ def test_beyond_double_precision_the_kernel_stays_exact():
     (lambda x: rescale([1, 1], [0], 0).infer(x), "2 rows of mul for 3 channels"),
     (lambda x: rescale([1], [0], -1).infer(x), "shift -1"),
     (lambda x: rescale([1], [0], 0, lo=3, hi=2).infer(x), "clip to 3..2"),
+    (lambda x: replace(rescale([1], [0], 0, lo=-4), gap=2).infer(x), r"steps of 2 in -4\.\.3, clipped from -4"),
     (lambda x: rescale([2**61], [0], 0).infer(x), "up to 62 bits"),
     (lambda x: rescale([2**40], [0], 0, lo=-(2**60), hi=2**60).infer(x), "at most 31"),
 ])

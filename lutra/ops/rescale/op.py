@@ -29,9 +29,9 @@ WIDEST_OUT = 31  # bits of y: the clip's bounds are parameters of the module
 
 @dataclass(frozen=True)
 class Rescale(Elementwise):
-    """y = clip(round((mul[c] x + add[c]) / 2**shift), lo, hi); round is floor, or half to even where `even`.
+    """y = gap * clip(round((mul[c] x + add[c]) / 2**shift), lo, hi); round is floor, or half to even where `even`.
 
-    mul, add: (C or 1,) integers.
+    mul, add: (C or 1,) integers. gap: where it is not 1, lo is 0, so that what is clipped is y's code on the wire.
     """
 
     mul: Constant
@@ -40,6 +40,7 @@ class Rescale(Elementwise):
     even: bool
     lo: int
     hi: int
+    gap: int = 1
 
     @property
     def rows(self) -> int:
@@ -61,7 +62,9 @@ class Rescale(Elementwise):
         y = self._reach(x.range)
         if y.bits > WIDEST_OUT:
             raise LutraError(f"results in {y} need {y.bits} bits, at most {WIDEST_OUT} are supported")
-        return Tensor(x.shape, y)
+        if self.gap < 1 or (self.gap > 1 and (self.lo or not y.hi)):
+            raise LutraError(f"steps of {self.gap} in {y}, clipped from {self.lo}", hint="from 0, to 1 or more")
+        return Tensor(x.shape, y if self.gap == 1 else Range(0, y.hi * self.gap, self.gap))
 
     def _ends(self, x: Range) -> Array:
         """The sum mul * x + add of each channel at both ends of the range (2, rows)."""
@@ -80,6 +83,7 @@ class Rescale(Elementwise):
         return floor + up
 
     def _reach(self, x: Range) -> Range:
+        """Of what is clipped."""
         y = np.clip(self._round(self._ends(x)), self.lo, self.hi)
         return Range(int(y.min()), int(y.max()))
 
@@ -87,7 +91,7 @@ class Rescale(Elementwise):
         """In 64 bits."""
         (x,) = args
         t = x.astype(np.int64) * self.mul.array.astype(np.int64) + self.add.array.astype(np.int64)
-        return np.clip(self._round(t), self.lo, self.hi)
+        return self.gap * np.clip(self._round(t), self.lo, self.hi)
 
     def kernel(self, x: Tensor) -> Callable[[Array], Array]:
         """In floating point where every step is exact: no bit lies below 2**-shift, and numpy rounds half to even."""
@@ -98,13 +102,14 @@ class Rescale(Elementwise):
         exact: type[np.floating[Any]] = np.float32 if largest < 2**24 else np.float64
         mul, add = ((v.array * scale).astype(exact) for v in (self.mul, self.add))
         rounding = np.rint if self.even else np.floor
-        kind = np.float32 if self._reach(x.range).largest < 2**24 else np.float64
+        kind = np.float32 if self._reach(x.range).largest * self.gap < 2**24 else np.float64
 
         def run(values: Array) -> Array:
             t = values * mul
             t += add
             rounding(t, out=t)
-            return np.clip(t, self.lo, self.hi, out=t).astype(kind)
+            y: Array = np.clip(t, self.lo, self.hi, out=t).astype(kind)
+            return y if self.gap == 1 else y * kind(self.gap)
 
         return run
 
@@ -153,7 +158,7 @@ class Rescale(Elementwise):
 
     def circuit(self, fold: Fold, x: Tensor) -> Callable[[Circuit, list[Lane]], list[Lane]] | None:
         """Without a multiplier, where every factor is a power of two."""
-        if fold.pe != x.channels or x.range.step > 1:
+        if fold.pe != x.channels or x.range.step > 1 or self.gap > 1:
             return None
         powers = all(abs(m).bit_count() == 1 for m in self.mul.array.tolist())
         return (lambda circuit, lanes: rescale(self, circuit, lanes)) if powers else None

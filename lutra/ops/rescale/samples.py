@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import strategies as st
 
@@ -31,4 +33,7 @@ def nodes(draw: st.DrawFn) -> Node:
     mul, shift = draw(_factors(draw(rows))), draw(st.sampled_from((0, 1, 2, 3, 5, 9)))
     add = integers(draw, -(4 << shift), 4 << shift, (draw(rows),))
     lo, hi = draw(st.sampled_from(((0, 15), (-8, 7), (-(2**24), 2**24), (-1, 1), (0, 0), (100, 101))))
-    return Node(Rescale(Constant(mul), Constant(add), shift, draw(st.booleans()), lo, hi), (x,))
+    op = Rescale(Constant(mul), Constant(add), shift, draw(st.booleans()), lo, hi)
+    if lo == 0 and op.infer(x.out).range.hi > 0:
+        op = replace(op, gap=draw(st.sampled_from((1, 2, 3))))
+    return Node(op, (x,))
