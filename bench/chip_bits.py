@@ -16,11 +16,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import torch
 import zeroq as base
 from resnet20_fixed_point import images as cifar_images
 from shared import REPO, Board, parser
@@ -34,7 +33,7 @@ from lutra.quant import zeroq
 from lutra.quant.search.costs import Bits, Cost, bitops, size, together
 from lutra.quant.search.plan import BitPlan
 
-DEVICE, FPS = "ecp5-85k", 1000.0
+DEVICE, FPS = "ecp5-85k", 400.0
 BITS = (2, 3, 4, 5, 6, 8)
 OPTIONS = zeroq.Options(weights=BITS, activations=BITS)
 LEVELS = (0.05, 0.1, 0.2, 0.4)  # of the score, in nats
@@ -57,17 +56,17 @@ class Bench:
             written(path, json.dumps(find(), indent=1))
         return json.loads(path.read_text())
 
-    @cache  # noqa: B019
+    @cached_property
     def images(self) -> Tensor:
         """Distilled ones, (N, 3, 32, 32)."""
         return zeroq.distilled(base.network(self.data), base.PRIOR, OPTIONS, self.folder)
 
-    @cache  # noqa: B019
+    @cached_property
     def cost(self) -> Cost:
         """Of the device at the rate, of bit-operations and of bytes."""
         def find() -> list[Any]:
             choices = [Bits(w, a) for w in BITS for a in BITS]
-            found = hardware_cost(base.network(self.data), self.images(), DEVICE, FPS, choices, zeroq.BASE,
+            found = hardware_cost(base.network(self.data), self.images, DEVICE, FPS, choices, zeroq.BASE,
                                   seen=lambda done, of: print(f"  priced {done} of {of}", flush=True))
             return [[path, *bits, cost] for (path, bits), cost in found.table.items()]
 
@@ -76,7 +75,7 @@ class Bench:
 
     def searched(self, limits: dict[str, float]) -> BitPlan:
         """The best plan within limits."""
-        return zeroq.search(base.network(self.data), base.PRIOR, limits, self.cost(), OPTIONS, images=self.images(),
+        return zeroq.search(base.network(self.data), base.PRIOR, limits, self.cost, OPTIONS, images=self.images,
                             keep=self.folder).plan
 
     def cheapest(self, axis: str, level: float) -> BitPlan:
@@ -88,8 +87,64 @@ class Bench:
         """Per cent of the test images."""
         name = "accuracy-" + "".join(f"{w}{a}" for w, a in plan.bits.values())
         return float(self.kept(name, lambda: base.accuracy(
-            base.quantised(self.data, plan, self.images()), cifar_images(self.data, self.folder))))
+            base.quantised(self.data, plan, self.images), cifar_images(self.data, self.folder))))
 
     def compiled(self, plan: BitPlan) -> Accelerator:
         """The design."""
-        return lutra.compile(base.quantised(self.data, plan, self.images()), self.images()[:1], DEVICE, fps=FPS)
+        return lutra.compile(base.quantised(self.data, plan, self.images), self.images[:1], DEVICE, fps=FPS)
+
+    def synthesised(self, name: str, plan: BitPlan) -> dict[str, float]:
+        """What Yosys finds in the design, and its interval."""
+        def find() -> dict[str, float]:
+            design = self.compiled(plan)
+            total = design.synthesise().total
+            return {"interval": design.interval, "reckoned": design.plan.cost.lut,
+                    **{of: getattr(total, of) for of in COUNTS}}
+
+        bits = "".join(f"{w}{a}" for w, a in plan.bits.values())
+        return dict(self.kept(f"synthesised-{name}-{DEVICE}-{FPS:g}-{bits}", find))
+
+
+def pair(found: dict[str, list[tuple[BitPlan, float]]]) -> tuple[tuple[BitPlan, float], tuple[BitPlan, float]]:
+    """The plans of both searches of the least LUTs whose accuracies differ by at most NEAR, the one for LUTs being no
+    less accurate where there is such a pair.
+    """
+    near = [(a, b) for a in found["lut"] for b in found["bitops"] if abs(a[1] - b[1]) <= NEAR]
+    assert near, "no two plans are equally accurate: other LEVELS are needed"
+    return min(near, key=lambda ab: (ab[0][1] < ab[1][1], abs(ab[0][1] - ab[1][1])))
+
+
+def main() -> None:
+    """Measure what is missing, print all."""
+    made = parser(__doc__)
+    made.add_argument("--synth", action="store_true")
+    args = made.parse_args()
+    folder = (Path(args.cache) if args.cache else REPO / ".cache") / "chip_bits"
+    folder.mkdir(parents=True, exist_ok=True)
+    bench, board = Bench(args.data, folder), Board()
+    found: dict[str, list[tuple[BitPlan, float]]] = {axis: [] for axis in AXES}
+    for level in LEVELS:
+        for axis in AXES:
+            plan = bench.cheapest(axis, level)
+            found[axis].append((plan, bench.accuracy(plan)))
+            cost = plan.cost
+            board.show(f"score {level:g}, by {axis}: accuracy", found[axis][-1][1],
+                       f"%; reckoned {cost['lut']:,.0f} LUTs, {cost['bram']:.0f} memories, "
+                       f"{cost['bitops'] / 1e6:,.0f} M bit-operations, {cost['size']:,.0f} bytes")
+    ours, theirs = pair(found)
+    for axis, (plan, right) in zip(AXES, (ours, theirs), strict=True):
+        board.show(f"compared, by {axis}: accuracy", right, "%")
+        board.show("  bits of weights", " ".join(str(b.weights) for b in plan.bits.values()))
+        board.show("  bits of inputs", " ".join(str(b.activations) for b in plan.bits.values()))
+    board.show("LUTs of the first, of the second's, as reckoned", ours[0].cost["lut"] / theirs[0].cost["lut"])
+    if args.synth:
+        counts = [bench.synthesised(axis, plan) for axis, (plan, _) in zip(AXES, (ours, theirs), strict=True)]
+        for axis, count in zip(AXES, counts, strict=True):
+            board.show(f"by {axis}, compiled: LUTs by Yosys", count["lut"],
+                       " ".join(f"{of} {count[of]:,.0f}" for of in ("reckoned", "ff", "bram", "dsp", "interval")))
+        board.bar("LUTs of the first, of the second's, by Yosys", counts[0]["lut"] / counts[1]["lut"], most=0.9)
+    board.end()
+
+
+if __name__ == "__main__":
+    main()

@@ -14,6 +14,9 @@ from rich.progress import Progress as Bar
 from lutra.cli.console import percent, plain, say, table
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
+    from lutra.quant.search.plan import BitPlan
     from lutra.train.quantising import Outcome
 
 SCORES = {"zeroq": "divergence", "hawq": "loss expected"}
@@ -44,6 +47,22 @@ def data(outcome: Outcome) -> dict[str, Any]:
             **{name: str(path) for name, path in outcome.files.items()}}
 
 
+def _beside(plan: BitPlan) -> Table:
+    """Costs and scores of the plan and of uniform bits, and what was measured of them."""
+    from lutra.report.bits import choices, percent, short
+
+    names, measured = list(plan.cost), plan.measured
+    labelled = measured is not None and measured.by == "accuracy"
+    figure = percent if labelled else short
+    rows = []
+    for row in choices(plan.data()):
+        name = "chosen" if row["chosen"] else "{weights} and {activations} bits everywhere".format(**row["bits"])
+        own = () if measured is None else ("–" if row["measured"] is None else figure(row["measured"]),)
+        rows.append((name, *(f"{row['cost'][n]:,.6g}" for n in names), *own, f"{row['score']:.3g}"))
+    found = () if measured is None else ("accuracy" if labelled else "divergence measured",)
+    return table(("", *names, *found, f"{SCORES.get(plan.method, 'score')}, sum"), rows)
+
+
 def _next(outcome: Outcome) -> str | None:
     return f"lutra build {shlex.quote(str(outcome.files['model']))}" if "model" in outcome.files else None
 
@@ -53,12 +72,8 @@ def show(to: Console, outcome: Outcome) -> None:
     plan = outcome.plan
     to.print(table(("layer", "weights", "input"), [(p, b.weights, b.activations) for p, b in plan.bits.items()]))
     if plan.uniform:
-        names = list(plan.cost)
-        rows = [("chosen", *(f"{plan.cost[n]:,.6g}" for n in names), f"{plan.score:.3g}")]
-        rows += [(f"{u.bits.weights} and {u.bits.activations} bits everywhere", *(f"{u.cost[n]:,.6g}" for n in names),
-                  f"{u.score:.3g}") for u in plan.uniform]
         to.print()
-        to.print(table(("", *names, SCORES.get(plan.method, "score")), rows))
+        to.print(_beside(plan))
     if outcome.accuracy:
         to.print()
         to.print(table((f"of {outcome.checked:,} test images", "right"),

@@ -15,6 +15,8 @@ SCORES = {"zeroq": ("Divergence", "the Kullback-Leibler divergence of the networ
           "hawq": ("Ω", "the rise of the training loss that is expected, to second order (twice that)")}
 COSTS = {"size": "Bytes of weights", "bitops": "Bit-operations", "lut": "LUTs", "ff": "Flip-flops",
          "bram": "Block RAMs", "uram": "UltraRAMs", "dsp": "Multipliers"}
+MEASURES = {"accuracy": "Accuracy", "divergence": "Divergence measured"}
+MOST = 12  # uniform choices that are shown whatever they are
 DEEPEST = 50  # per cent of colour behind the greatest number, on which text is still easily read
 
 
@@ -29,7 +31,8 @@ def bits_page(plan: Mapping[str, Any]) -> str:
     rival = min((r for r in rows if not (r["chosen"] or r["over"])), key=lambda r: r["score"], default=None)
     return rendered("bits.html", p=plan, method=METHODS.get(plan["method"], plan["method"]), score=name, what=what,
                     names=COSTS, costs={c: COSTS.get(c, c) for c in plan["cost"]}, known=known, heat=heat_map(plan),
-                    choices=rows, rival=rival, picture=_picture(plan), layers=_layers(plan), short=short, label=label,
+                    choices=rows, rival=rival, measure=_measure(plan),
+                    picture=_picture(plan), layers=_layers(plan), short=short, label=label,
                     axis=COSTS.get(plan["axis"], plan["axis"]), over=_over(plan["cost"], plan["limits"]))
 
 
@@ -69,12 +72,32 @@ def heat_map(plan: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def choices(plan: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The plan and the uniform choices, each with score, cost and whether it is within the limits."""
-    own = {"name": "chosen", "chosen": True, "score": plan["score"], "cost": plan["cost"]}
+    """The plan and the uniform choices, each with score, cost, what was measured of it, and whether it is within the
+    limits. Of many uniform choices those that were measured, and those of as many bits of inputs as of weights.
+    """
+    found = plan.get("measured") or {"chosen": None, "uniform": ()}
+    measured = {_pair(u["bits"]): u["value"] for u in found["uniform"]}
+    own = {"name": "chosen", "chosen": True, "score": plan["score"], "cost": plan["cost"], "measured": found["chosen"]}
     axis = plan["axis"] or next(iter(plan["cost"]))
-    uniform = sorted(plan["uniform"], key=lambda u: (u["cost"].get(axis, 0), u["score"]))
-    return [{**row, "over": _over(row["cost"], plan["limits"])} for row in
-            (own, *({**u, "name": label(u["bits"]), "chosen": False} for u in uniform))]
+    shown = [u for u in plan["uniform"] if len(plan["uniform"]) <= MOST or _pair(u["bits"]) in measured
+             or len(set(_pair(u["bits"]))) == 1]
+    uniform = [{**u, "name": label(u["bits"]), "chosen": False, "measured": measured.get(_pair(u["bits"]))}
+               for u in sorted(shown, key=lambda u: (u["cost"].get(axis, 0), u["score"]))]
+    return [{**row, "over": _over(row["cost"], plan["limits"])} for row in (own, *uniform)]
+
+
+def _measure(plan: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What was measured of whole networks, with its name and how a figure is written."""
+    found = plan.get("measured")
+    if found is None:
+        return None
+    labelled = found["by"] == "accuracy"
+    return {**found, "name": MEASURES[found["by"]], "labelled": labelled, "text": percent if labelled else short}
+
+
+def percent(share: float) -> str:
+    """Of 0.9173: 91.73 %."""
+    return f"{100 * share:.2f} %"
 
 
 def _over(cost: Mapping[str, float], limits: Mapping[str, float]) -> list[str]:
@@ -87,7 +110,7 @@ def _picture(plan: Mapping[str, Any]) -> dict[str, Any] | None:
     axis = plan["axis"]
     if not plan["frontier"] or axis not in plan["cost"]:
         return None
-    uniform = [(label(u["bits"]), u["cost"][axis], u["score"]) for u in plan["uniform"] if axis in u["cost"]]
+    uniform = [(row["name"], row["cost"][axis], row["score"]) for row in choices(plan)[1:] if axis in row["cost"]]
     return chart([(c, s) for c, s in plan["frontier"]], uniform, (plan["cost"][axis], plan["score"]),
                  plan["limits"].get(axis))
 

@@ -16,7 +16,9 @@ from lutra.quant.search.layers import layers
 from lutra.quant.search.plan import BitPlan, with_bits
 from lutra.quant.search.progress import Watch
 from lutra.report import bits_page
+from lutra.train.batches import Pixels
 from lutra.train.checkpoint import write
+from lutra.train.compared import compared, labelled, unlabelled
 from lutra.train.data import Images
 from lutra.train.limits import Limits, Target, Way, within
 from lutra.train.subject import Subject
@@ -85,9 +87,12 @@ def quantised(subject: Subject, way: Way, asked: Asked, out: Path, watch: Watch,
 
     Raises LutraError: a limit, or a target, that no choice meets; what `tuned` refuses.
     """
-    net, example = subject.net, torch.zeros(1, *subject.shape)
+    net, example, tuning = subject.net, torch.zeros(1, *subject.shape), tuning or Tuning()
     plan = asked.plan.rated() if asked.plan is not None else within(
         net, way, asked.limits.of(net, subject.shape), asked.target, watch)
+    if images is not None or plan.uniform:  # of a plan by hand nothing is known to compare, nor what its answers are
+        judged = unlabelled(net, way.images) if images is None else labelled(*_tests(subject, images, tuning))
+        plan = compared(net, plan, way.base, way.images, way.ranges, *judged, watch)
     recipe = plan.recipe(way.base)
     accuracy: Mapping[str, float] = {}
     checked = 0
@@ -95,9 +100,10 @@ def quantised(subject: Subject, way: Way, asked: Asked, out: Path, watch: Watch,
         q.calibrate(q.quantize(net, recipe), [way.images], way.ranges)
         net.eval()
     else:
-        tuning = tuning or Tuning()
         accuracy = tuned(subject, recipe, images, tuning, out / KEPT, watch)
         checked = min(tuning.checked, len(images.x_test))
+        assert plan.measured is not None
+        plan = replace(plan, measured=replace(plan.measured, trained=accuracy.get("trained")))
     files = {"plan": written(out / PLAN, plan.to_json()), "report": written(out / REPORT, bits_page(plan.data())),
              "network": write(out / NETWORK, net.state_dict())}
     refused = None
@@ -106,3 +112,9 @@ def quantised(subject: Subject, way: Way, asked: Asked, out: Path, watch: Watch,
     except LutraError as e:
         refused = str(e)
     return Outcome(plan, files, refused, accuracy, checked)
+
+
+def _tests(subject: Subject, images: Images, tuning: Tuning) -> tuple[torch.Tensor, torch.Tensor]:
+    """The test images that accuracies are of, as the network takes them, and their labels."""
+    x, labels = images.x_test[: tuning.checked], images.y_test[: tuning.checked]
+    return Pixels(*subject.normalise)(torch.from_numpy(x)), torch.from_numpy(labels).long()

@@ -1,6 +1,7 @@
 """`lutra quantize --data`: bits chosen on labelled images, training after the choice, what is taken up again."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,9 +15,11 @@ from lutra.cli import call
 from lutra.errors import LutraError
 from lutra.quant import hawq
 from lutra.quant.hawq.products import Curvature
+from lutra.quant.search.costs import Bits
 from lutra.quant.search.plan import BitPlan
 from lutra.train import tuning
 from lutra.train.by_data import Options, by_data
+from lutra.train.by_data import drawn as drawn_by
 from lutra.train.data import Images, load
 from lutra.train.limits import Limits
 from lutra.train.quantising import Asked
@@ -118,7 +121,15 @@ def test_the_command_chooses_within_two_limits_and_writes_what_build_reads(folde
         expected = net.eval()(torch.from_numpy(images.x_test).float() / 255)
     right = (expected.argmax(1).numpy() == images.y_test).mean()
     assert told["checked"] == 200 and told["accuracy"]["quantised"] == pytest.approx(right) and right > 0.7
-    assert told["accuracy"]["float"] > 0.9
+    found = plan.measured
+    assert (found.by, found.count, found.trained) == ("accuracy", 200, None)
+    assert found.floating == pytest.approx(told["accuracy"]["float"]) and found.floating > 0.9
+    uniform = subject(folder).net
+    q.calibrate(q.quantize(uniform, replace(plan, bits=dict.fromkeys(plan.bits, Bits(4, 4))).recipe(hawq.RECIPE)),
+                [drawn_by(images, subject(folder).normalise, 128, 0)[0]], "mse")
+    with torch.no_grad():
+        answers = uniform.eval()(torch.from_numpy(images.x_test).float() / 255).argmax(1).numpy()
+    assert dict(found.uniform)[Bits(4, 4)] == pytest.approx((answers == images.y_test).mean())
     compiled = lutra.compile(out / "network.onnx").run(images.x_test.astype(np.float32) / 255)
     np.testing.assert_array_equal(compiled, expected.numpy())
     assert "Ω" in (out / "report.html").read_text()

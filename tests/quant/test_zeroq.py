@@ -235,6 +235,12 @@ def test_the_command_writes_what_build_reads(script, tmp_path, capsys):
     x = fresh(3)[:4]
     with torch.no_grad():
         expected = net(x)
+    found, images = plan.measured, torch.load(next((out / "search").glob("*.pt")), weights_only=True)
+    with torch.no_grad():
+        answers = [n(images).double().log_softmax(1) for n in (net, network())]
+    assert found.chosen == pytest.approx(float(F.kl_div(*answers, log_target=True, reduction="batchmean")), abs=1e-12)
+    assert (found.by, found.count, found.floating) == ("divergence", 4, 0.0)
+    assert [bits.weights for bits, _ in found.uniform] == [6, 4] and found.uniform[0][1] < found.uniform[1][1]
     assert told["report"] == str(out / "report.html")
     report = (out / "report.html").read_text()
     assert report == bits_page(plan.data()) and report.count('class="mark"') == 4  # a chosen cell for each layer
@@ -248,6 +254,7 @@ def test_a_plan_is_edited_and_handed_back(script, tmp_path, capsys):
     (tmp_path / "mine.json").write_text(json.dumps({"method": "by hand", "bits": bits}))
     code, said, _ = command(capsys, script, *SHORT, "--plan", tmp_path / "mine.json", "-o", out)
     assert code == 0 and "next: lutra build" in said
+    assert BitPlan.read(out / "plan.json").measured is None
     net = q.quantize(network(), BitPlan.read(out / "plan.json").recipe(zeroq.BASE))
     net.load_state_dict(torch.load(out / "network.pt", weights_only=True))
     widths = {row.name: row.width for row in q.formats(net)}

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pages import NASTY, Reader, assert_self_contained
 
 from lutra.report import bits_page
-from lutra.report.bits import heat_map, short
+from lutra.report.bits import choices, heat_map, short
 from lutra.report.chart import BOTTOM, CHARACTER, LEFT, SIZE, TOP, Scale, chart, labels, staircase
 
 CHOICES = [(w, a) for a in (4, 8) for w in (2, 4, 8)]
@@ -96,6 +96,44 @@ def test_the_chosen_point_lies_on_the_frontier_and_uniform_ones_beside():
     assert len(dots) == 6 and "W4A8" in read.text
     assert "limit" in read.text and "over: Bytes of weights" in read.text  # uniform 8 bits are
     assert [a["stroke-dasharray"] for t, a in read.elements if "stroke-dasharray" in a] == ["5 4"]
+
+
+def compared(by, floating, chosen, *uniform):
+    found = [{"bits": {"weights": w, "activations": a}, "value": v} for w, a, v in uniform]
+    return {**plan(), "measured": {"by": by, "count": 96, "floating": floating, "chosen": chosen, "uniform": found,
+                                "trained": None}}
+
+
+def table_of(page):
+    """Rows of the table beside uniform bits: the name, then the cells."""
+    rows = page[page.index("Beside uniform bits"):].split("</table>")[0].split("<tr")[2:]
+    return {row.split('scope="row">')[1].split("</th>")[0]:
+            [cell.split("</td>")[0] for cell in row.split("<td>")[1:]] for row in rows}
+
+
+def test_accuracy_stands_beside_that_of_uniform_bits():
+    page = bits_page(compared("accuracy", 0.9173, 0.9042, (8, 8, 0.917), (4, 8, 0.8736)))
+    rows = table_of(page)
+    assert [rows[name][1] for name in ("<b>◆ chosen</b>", "W8A8", "W4A8", "W2A8")] == [
+        "90.42 %", "91.70 %", "87.36 %", "–"]
+    assert "91.73 % in floating point" in page and "no accuracy is known" not in page
+
+
+def test_without_labels_the_divergence_of_whole_networks_is_said_to_be_no_accuracy():
+    page = bits_page(compared("divergence", 0.0, 0.123, (8, 8, 0.0012)))
+    assert "no accuracy is known" in page and "on 96 images" in page
+    assert [table_of(page)[name][1] for name in ("<b>◆ chosen</b>", "W8A8")] == ["0.12", "0.0012"]
+    assert "<p>" in page and "Accuracy" not in bits_page(plan())
+
+
+def test_of_many_uniform_choices_few_are_shown():
+    made = plan()
+    made["uniform"] = [rated(w, a, 11 * (4.0**-w + 4.0**-a), 20.0 * w) for w in (2, 3, 4, 8) for a in (2, 3, 4, 8)]
+    made["measured"] = {"by": "accuracy", "count": 5, "floating": 1.0, "chosen": 1.0,
+                        "uniform": [{"bits": {"weights": 3, "activations": 8}, "value": 0.9}],
+                        "trained": 0.95}
+    assert bits_page(made).count("95.00 %") == 2
+    assert [row["name"] for row in choices(made)] == ["chosen", "W2A2", "W3A8", "W3A3", "W4A4", "W8A8"]
 
 
 def test_an_edited_plan_over_its_limit_is_said_to_be():

@@ -15,9 +15,10 @@ from lutra.quant.kinds import Fixed, Format, Scaled
 from lutra.quant.recipe import Recipe
 from lutra.quant.search.costs import MOST_BITS, Bits
 from lutra.quant.search.lines import lines
+from lutra.quant.search.measured import Measured
 
-VERSION = 2  # 2 added `layers`
-READABLE = (1, 2)
+VERSION = 3  # 2 added `layers`, 3 `measured`
+READABLE = (1, 2, 3)
 MOST = 1e100  # of a score or cost
 HINT = "bits of weights and activations are whole numbers from 1 to 24"
 
@@ -45,6 +46,7 @@ class BitPlan:
         layers: by path, what each choice of bits takes and loses in that layer alone; sums of these are `score` and
             `cost`.
         seed: of what was drawn at random.
+        measured: what whole networks did; None: not known.
     """
 
     method: str
@@ -57,17 +59,19 @@ class BitPlan:
     frontier: tuple[tuple[float, float], ...] = ()
     seed: int = 0
     layers: Mapping[str, tuple[Rated, ...]] = field(default_factory=dict)
+    measured: Measured | None = None
 
     def rated(self) -> BitPlan:
         """The plan with score and costs of its bits as they are now, which may have been edited.
 
-        Where `layers` does not have those of each layer, they are not known: the score is 0 and `cost` is empty.
+        Where `layers` does not have those of each layer, they are not known: the score is 0 and `cost` is empty. What
+        was measured was measured of other bits, perhaps.
         """
         own = [next((r for r in self.layers.get(path, ()) if r.bits == bits), None) for path, bits in self.bits.items()]
         known = [r for r in own if r is not None]
         if len(known) < len(own):
-            return replace(self, score=0.0, cost={})
-        return replace(self, score=sum(r.score for r in known),
+            return replace(self, score=0.0, cost={}, measured=None)
+        return replace(self, score=sum(r.score for r in known), measured=None,
                        cost={name: sum(r.cost.get(name, 0.0) for r in known) for name in known[0].cost})
 
     def recipe(self, base: Recipe) -> Recipe:
@@ -90,7 +94,8 @@ class BitPlan:
         return {"version": VERSION, **own, "bits": {path: bits._asdict() for path, bits in self.bits.items()},
                 "cost": dict(self.cost), "limits": dict(self.limits), "uniform": _plain(self.uniform),
                 "frontier": [list(point) for point in self.frontier],
-                "layers": {path: _plain(choices) for path, choices in self.layers.items()}}
+                "layers": {path: _plain(choices) for path, choices in self.layers.items()},
+                "measured": None if self.measured is None else self.measured.data()}
 
     @staticmethod
     def from_json(text: str, at: str = "the plan") -> BitPlan:
@@ -138,11 +143,12 @@ def _built(data: Mapping[str, Any], at: str) -> BitPlan:
     layers = {path: _rated(choices, f"{at}, {path}") for path, choices in data.get("layers", {}).items()}
     if unknown := sorted(set(layers) - set(bits)):
         raise LutraError(f"no bits for the layer {unknown[0]!r}, which is one of its layers", at, HINT)
+    measured = None if data.get("measured") is None else Measured.of(data["measured"])
     points = tuple((_number(c), _number(s)) for c, s in data.get("frontier", ()))
     score, cost, limits = (data.get(name, empty) for name, empty in (("score", 0), ("cost", {}), ("limits", {})))
     return BitPlan(str(data["method"]), bits, _number(score), _numbers(cost), _numbers(limits),
                    _rated(data.get("uniform", ()), at), str(data.get("axis", "")), points, int(data.get("seed", 0)),
-                   layers)
+                   layers, measured)
 
 
 def _rated(values: Sequence[Any], at: str) -> tuple[Rated, ...]:

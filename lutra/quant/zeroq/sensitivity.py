@@ -60,11 +60,11 @@ def sensitivities(net: nn.Module, images: Tensor, paths: Sequence[str], weights:
     found: tuple[dict[str, dict[int, float]], ...] = ({}, {})
     jobs = [(side, path, k) for path in paths for side, ks in enumerate((weights, activations)) for k in ks]
     with still(net), torch.no_grad():
-        reference = _log_probabilities(net(x))
+        reference = log_probabilities(net(x))
 
         def find(side: int, path: str, k: int) -> float:
             with (_input if side else _weight)(net, path, layer_recipe(base, path, Bits(k, k)), method):
-                return _divergence(net, x, reference)
+                return divergence(net, x, reference)
 
         for done, (side, path, k) in enumerate(jobs, 1):
             name = f"{path} {'input' if side else 'weight'} {k}"
@@ -73,12 +73,13 @@ def sensitivities(net: nn.Module, images: Tensor, paths: Sequence[str], weights:
     return Sensitivities(*found)
 
 
-def _divergence(net: nn.Module, x: Tensor, reference: Tensor) -> float:
-    other = _log_probabilities(net(x))
+def divergence(net: nn.Module, x: Tensor, reference: Tensor) -> float:
+    """Mean over images x of the divergence of a network's answers from these, of `log_probabilities`; in nats."""
+    other = log_probabilities(net(x))
     return max(float((reference.exp() * (reference - other)).sum(1).mean()), 0.0)
 
 
-def _log_probabilities(out: Any) -> Tensor:
+def log_probabilities(out: Any) -> Tensor:
     """Of logits (N, classes, ...), in double precision."""
     if not isinstance(out, Tensor) or out.ndim < 2 or out.shape[1] < 2:
         shape = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
