@@ -26,7 +26,7 @@ from lutra.rules.ends import InputEnd
 from lutra.rules.lower import Lowered
 from lutra.sim.csim import CModel
 from lutra.sim.reference import Runner
-from lutra.sim.rtl import Memory, RtlModel, RtlRun, from_words, to_words
+from lutra.sim.rtl import PATIENCE, Memory, RtlModel, RtlRun, from_words, to_words
 from lutra.sim.sequences import certain, inside, spread, tidied
 from lutra.tools.cache import Cache
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from lutra.synth.report import Resources
 
 Came = tuple[Array, Array | None]  # words of an output, and how many there had been at the end of each frame
+MOVES = 0.01  # of the cycles, at least, in which an end that stalls takes something
 MEASURED = 4  # frames for a steady state, at least
 CELLS = {"lut": "TRELLIS_COMB", "ff": "TRELLIS_FF", "bram": "DP16KD", "dsp": "MULT18X18D"}  # nextpnr's names
 
@@ -348,7 +349,15 @@ class Accelerator:
         arrivals = tuple(np.full(len(w), start) for w in words) if start else None
         memory = Memory(LATENCY, rate=bytes_a_cycle(self.plan.device, self.plan.clock_mhz), stalls=stalls)
         return self._model.run(words, stalls=stalls, seed=seed, arrivals=arrivals, vcd=vcd, memory=memory,
+                               patience=self._patience(stalls),
                                writes=first_writes(self.plan, self.netlist, weights) if self.netlist.windows else None)
+
+    def _patience(self, stalls: float) -> int:
+        """Cycles in which nothing moves that are no deadlock: twice those in which a frame passes all stages one by
+        one, and as many more as the ends hold back.
+        """
+        moves = max(1.0 - stalls, MOVES)
+        return max(PATIENCE, ceil(2 * self.interval * len(self.plan.stages) / moves))
 
     def _simulated(self, fed: tuple[Array, ...], backend: str) -> tuple[Array, ...]:
         """The integers of each output, by C simulation of the HLS form, as the integer graph has them."""

@@ -55,6 +55,15 @@ def test_measured_cycles_are_the_plan_s(acc):
     assert acc.measure() == {"interval": acc.interval, "latency": acc.latency}
 
 
+def test_slow_designs_are_waited_for(acc, monkeypatch):
+    """A frame takes longer than the simulator would wait by itself."""
+    monkeypatch.setattr(lutra.accelerator, "PATIENCE", 1)
+    frames = np.random.default_rng(1).integers(0, 17, (2, *acc.lowered.input.source_shape))
+    assert acc.verify(frames) == acc.verify(frames, stalls=0.5) > 0
+    with pytest.raises(LutraError, match="deadlock"):
+        acc._model.run(acc._encoded((frames.reshape(-1, *acc.lowered.input.shape),)), patience=acc.latency // 8)
+
+
 def test_integers_and_real_numbers_are_the_same_frames(acc):
     x = frames(acc)
     assert np.array_equal(acc.run(x), acc.run(x / 16))

@@ -27,6 +27,17 @@ struct lutra_cast<0, WIDTH, ROUNDING, OVERFLOW> {
   typedef ap_ufixed<WIDTH, WIDTH, lutra_rounding(ROUNDING), lutra_overflow(OVERFLOW)> type;
 };
 
+// Of the two numbers of one signed bit the symmetric part is 0 alone; ap_fixed has -1 there, too.
+struct lutra_zero {
+  template <class T>
+  lutra_zero(const T &) {}
+  ap_uint<1> range(int, int) const { return 0; }
+};
+template <int ROUNDING>
+struct lutra_cast<1, 1, ROUNDING, 3> {
+  typedef lutra_zero type;
+};
+
 template <int PE, int XBITS, int XSIGNED, int SHIFT, int QBITS, int WIDTH, int SIGNED, int ROUNDING, int OVERFLOW, int OBITS,
           int COUNT>
 void lutra_requant(hls::stream<ap_uint<PE * XBITS> > &in, hls::stream<ap_uint<PE * OBITS> > &out) {
