@@ -11,6 +11,7 @@ from torch import Tensor
 
 from lutra.train.data import Bytes
 
+SPREAD = 2654435769  # 2**32 over the golden ratio (Knuth, TAOCP 6.4): multiples of it leave no small distances
 SHIFT = 4  # pixels that an image is moved by at most, each way
 
 
@@ -49,8 +50,10 @@ def steps(images: int, size: int) -> int:
 
 
 def hash_of(seed: int, number: int, place: int) -> int:
-    """A seed for each place: equal ones only after 2**20 batches or 2**20 epochs."""
-    return (seed << 40) + (number << 20) + place
+    """A seed for each place, of the 32 bits that PyTorch's generator looks at: equal ones within a run only after 2**20
+    batches or 2**12 epochs. Runs lie far apart.
+    """
+    return (seed * SPREAD + (number << 20) + place) % (1 << 32)
 
 
 def moved(x: Tensor, pick: torch.Generator) -> Tensor:

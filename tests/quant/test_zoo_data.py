@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from lutra.errors import LutraError
+from lutra.train.batches import epoch
 from lutra.train.data import load
 
 GREY, COLOUR = (1, 28, 28), (3, 32, 32)
@@ -117,3 +118,10 @@ def test_bad_folders(broken, said, rng, tmp_path):
     with pytest.raises(LutraError, match=said) as caught:
         load(folder, GREY)
     assert str(folder) in caught.value.at
+
+
+def test_other_seeds_epochs_and_places_have_other_batches():
+    x = np.arange(64, dtype=np.uint8).reshape(64, 1, 1, 1)
+    orders = {tuple(next(epoch(x, x.ravel(), 64, seed, number))[1].tolist()) for seed in (0, 1, 2, 4096, 1 << 19)
+              for number in (0, 1, 7)}
+    assert len(orders) == 15
