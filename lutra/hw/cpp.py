@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from lutra.errors import LutraError
 from lutra.hw.axi import places
-from lutra.hw.forms import COUNT, UNIT, form, included
+from lutra.hw.forms import COUNT, LENGTHS, UNIT, form, included
 from lutra.hw.netlist import End, Instance, Memory, Netlist, Stream
 from lutra.hw.verilog import ports, word_bytes
 
@@ -202,6 +202,7 @@ def _call(
 ) -> str:
     block, of = instance.block, form(instance)
     known = {COUNT: streams[instance.outputs[0]].words, UNIT: number, **block.params}
+    known |= {LENGTHS: streams[instance.inputs[-1]].words} if instance.inputs else {}
     unknown = block.params.keys() - of.params.keys()
     missing = [k for k, default in of.params.items() if k not in known and default is None]
     absent = {m.lower() for m in block.memories if m != block.written} - set(of.memories)

@@ -15,7 +15,8 @@ from lutra.hw.verilog import COMMENT
 LIBRARY = Path(__file__).resolve().parents[1]  # headers lie beside their operators' modules and in hw/hls
 SHARED = LIBRARY / "hw" / "hls"
 SIMULATED = SHARED / "sim"  # what stands for a vendor's headers in C simulation
-COUNT, UNIT = "COUNT", "UNIT"  # words a frame of a unit's first output; the number of the instance
+COUNT, LENGTHS, UNIT = "COUNT", "LENGTHS", "UNIT"  # words a frame of a unit's first output, and of its last input; the
+# number of the instance
 FUNCTION = re.compile(r"template <([^>]*)>\s*void (lutra_\w+)\(([^{;]*)\) \{")
 PARAMETER = re.compile(r"^(?:int|class\.\.\.) (\w+)(?: = (-?\d+))?$")
 ARRAY = re.compile(r"const lutra_limb \(&(\w+)\)\[(\w+)\]\[(\w+)\]")

@@ -139,14 +139,19 @@ class Instance:
 @dataclass(frozen=True)
 class End:
     """A stream that leaves or enters the design, and its words a frame (for `last`); where it is ragged, the most.
-
-    filler: where nobody knows before a ragged frame comes how many words it has, the word that stands behind its end.
+    parts: of a ragged one, in how many sequences they are, each with a last word; else 0. filler: where nobody knows
+    before a ragged frame comes how many words it has, the word that stands behind its end.
     """
 
     stream: str
     words: int
-    ragged: bool = False
+    parts: int = 0
     filler: int | None = None
+
+    @property
+    def ragged(self) -> bool:
+        """Whether frames differ in how many words they have."""
+        return self.parts > 0
 
 
 @dataclass(frozen=True)

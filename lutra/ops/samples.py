@@ -38,9 +38,25 @@ def inputs(draw: st.DrawFn, channels: tuple[int, ...], bits: int = 8) -> Node:
 def sequences(draw: st.DrawFn, channels: tuple[int, ...], between: tuple[int, ...] = (), most: int = 6, bits: int = 8,
               ) -> tuple[Node, Node]:
     """A sequence of up to `most` columns (T, *between, channels), and its length."""
+    return _sequences(draw, (1, *between), 1, channels, most, bits)
+
+
+@st.composite
+def groups(draw: st.DrawFn, channels: tuple[int, ...], count: int, turned: int = 0, most: int = 6, bits: int = 8,
+           ) -> tuple[Node, Node]:
+    """A group of `count` sequences of up to `most` columns, and their lengths: one after the other (count * T,
+    channels), or column by column of `turned` contexts (T, turned, channels).
+    """
+    return _sequences(draw, (1, turned) if turned else (count,), count, channels, most, bits)
+
+
+def _sequences(draw: st.DrawFn, axes: tuple[int, ...], count: int, channels: tuple[int, ...], most: int, bits: int,
+               ) -> tuple[Node, Node]:
+    """Streams (axes[0] * T, *axes[1:], channels), and `count` lengths."""
     columns = draw(st.sampled_from([n for n in (1, 2, 3, 5, 6, 17) if n <= most]))
-    x = Node(Input("x", Tensor((columns, *between, draw(st.sampled_from(channels))), draw(ranges(bits)))))
-    return x, Node(Input("lengths", Tensor((1,), Range(1, columns))))
+    shape = axes[0] * columns, *axes[1:], draw(st.sampled_from(channels))
+    x = Node(Input("x", Tensor(shape, draw(ranges(bits)))))
+    return x, Node(Input("lengths", Tensor((count,), Range(1, columns))))
 
 
 def integers(draw: st.DrawFn, lo: int, hi: int, shape: tuple[int, ...]) -> Array:

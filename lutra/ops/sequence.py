@@ -1,7 +1,9 @@
 """What the operators on sequences share: a stream of columns, and one of the lengths of the sequences.
 
 A sequence is a tensor (T, ...) for the longest T that the hardware takes. Its stream is ragged: the columns before its
-length, and nothing else. In `evaluate` the columns at and after the length are there, and cleared.
+length, and nothing else. In `evaluate` the columns at and after the length are there, and cleared. A group of B
+sequences, of which an engine works on a column each in turn, is (B T, ...), one sequence after the other, each for
+itself as long as its length says.
 """
 
 from __future__ import annotations
@@ -15,8 +17,8 @@ from lutra.ops.events import Events, one_a_cycle
 
 
 class Sequential(Join):
-    """A join of sequences (T, ...) and their lengths (1,), each in 1 .. T, which are its last stream. If it gives a
-    sequence, its hardware says with every word whether it is that one's last.
+    """A join of groups of sequences (B T, ...) and their lengths (B,), each in 1 .. T, which are its last stream. If it
+    gives sequences, its hardware says with every word whether it is one's last.
     """
 
     by_column = True
@@ -24,13 +26,21 @@ class Sequential(Join):
     by_length = True  # whether its hardware gives as many columns as a sequence's length says
     blank: int = 0  # what `evaluate` has behind a sequence's end
 
+    def parts(self, lengths: Tensor) -> tuple[int, int]:
+        """How many sequences there are in a frame of what it reads and of what it gives: what ends by itself."""
+        return lengths.size, lengths.size
+
+    def read(self, lengths: Array) -> Array:
+        """How many columns of what it reads there are (N, parts)."""
+        return lengths
+
     def columns(self, x: Array, lengths: Array) -> Array:
-        """How many columns of what it gives there are (N, 1), for these sequences."""
+        """How many columns of what it gives there are (N, parts), for these sequences."""
         return lengths
 
     def certain(self, lengths: Array, columns: int) -> Array:
-        """How many of the `columns` that its HLS form gives are those of `evaluate` (N, 1): all columns travel there,
-        and those behind a sequence's end hold anything.
+        """How many of the `columns` of each sequence that its HLS form gives are those of `evaluate` (N, parts): all
+        columns travel there, and those behind a sequence's end hold anything.
         """
         return lengths
 
@@ -47,18 +57,28 @@ class Sequential(Join):
         x, lengths = args
         if rank and len(x.shape) != rank:
             raise LutraError(f"{self.kind} of the shape {x.shape}", hint=f"{rank} axes, time first")
-        if lengths.shape != (1,) or lengths.range.step > 1 or lengths.range.lo < 1:
-            raise LutraError(f"lengths of shape {lengths.shape} in {lengths.range}", hint="one integer from 1 on")
-        if lengths.range.hi > x.shape[0]:
-            raise LutraError(f"sequences of up to {lengths.range.hi} columns where there is room for {x.shape[0]}",
-                             hint="a length is in 1 .. T")
+        if len(lengths.shape) != 1 or lengths.range.step > 1 or lengths.range.lo < 1:
+            raise LutraError(f"lengths of shape {lengths.shape} in {lengths.range}",
+                             hint="an integer from 1 on for each sequence")
+        parts, _ = self.parts(lengths)
+        if x.shape[0] % parts:
+            raise LutraError(f"{x.shape[0]} columns of {parts} sequences", hint="room for as many in each")
+        if lengths.range.hi > x.shape[0] // parts:
+            raise LutraError(f"sequences of up to {lengths.range.hi} columns where there is room for "
+                             f"{x.shape[0] // parts}", hint="a length is in 1 .. T")
         return x
 
 
+def within(lengths: Array, columns: int) -> Array:
+    """Which of so many columns of a frame its sequences, of these lengths (N, parts), have: (N, columns)."""
+    each = np.arange(columns // lengths.shape[1]) < lengths.astype(np.int64)[..., None]
+    return each.reshape(len(lengths), columns)
+
+
 def cleared(y: Array, lengths: Array, blank: int = 0) -> Array:
-    """Sequences (N, T, ...) with the columns at and after their lengths (N, 1) cleared."""
-    inside = np.arange(y.shape[1]) < lengths.astype(np.int64)
-    kept: Array = np.where(inside.reshape(*inside.shape, *(1,) * (y.ndim - 2)), y, blank)
+    """Groups of sequences (N, B T, ...) with the columns at and after their lengths (N, B) cleared."""
+    there = within(lengths, y.shape[1])
+    kept: Array = np.where(there.reshape(*there.shape, *(1,) * (y.ndim - 2)), y, blank)
     return kept
 
 
@@ -74,9 +94,15 @@ def lengths_of(graph: Graph) -> dict[Node, Node]:
         n: n.args[-1] for n in graph.outputs if isinstance(n.op, Sequential) and n.op.ragged}
 
 
+def single(xs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """Of the streams of a group of sequences, those of each."""
+    x, lengths = xs
+    return Tensor((x.shape[0] // lengths.size, *x.shape[1:]), x.range), Tensor((1,), lengths.range)
+
+
 def behind_slice(loop: Events, arrivals: tuple[Array, ...], release: Array | None) -> tuple[tuple[Array, ...], Array]:
-    """See `Unit.times`: a flat loop whose last stream, of a word a frame that is needed from the first slot to the
-    last, passes a register slice before it, which takes up to two words.
+    """See `Unit.times`: a flat loop, of one sequence, whose last stream, of a word that is needed from the first slot
+    to the last, passes a register slice before it, which takes up to two words.
     """
     came = one_a_cycle(arrivals[-1])
     (*taken, _), there = loop.times((*arrivals[:-1], came + 1), release)

@@ -54,8 +54,8 @@ def netlist(pipe: Pipeline, name: str, shared: Pairs = ()) -> Netlist:
         outputs = tuple(wires[Feed(k, p)] for p in range(pipe.stages[k].sinks))
         instances.append(Instance(unit, blocks[k], given, outputs))
     uneven = ragged(pipe)
-    first = tuple(End(wires[f], n, f in uneven) for k, n in enumerate(pipe.in_words) for f in (Feed(None, k),))
-    last = tuple(End(wires[f], pipe.at(f).words[1], f in uneven, _filler(pipe, f)) for f in pipe.outputs)
+    first = tuple(End(wires[f], n, uneven.get(f, 0)) for k, n in enumerate(pipe.in_words) for f in (Feed(None, k),))
+    last = tuple(End(wires[f], pipe.at(f).words[1], uneven.get(f, 0), _filler(pipe, f)) for f in pipe.outputs)
     return Netlist(name, tuple(instances), tuple(streams), first, last)
 
 

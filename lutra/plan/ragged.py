@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from lutra.errors import LutraError
@@ -11,29 +12,32 @@ if TYPE_CHECKING:
     from lutra.plan.pipeline import Feed, Pipeline
 
 
-def ragged(pipe: Pipeline) -> frozenset[Feed]:
-    """What fills streams of sequences: what operators on sequences read and give, their lengths apart, and all that is
-    before or behind them. LutraError where an operator there does not take columns one by one.
+def ragged(pipe: Pipeline) -> Mapping[Feed, int]:
+    """What fills streams of sequences, and how many sequences a frame of each has: what operators on sequences read and
+    give, their lengths apart, and all that is before or behind them. LutraError where an operator there does not take
+    columns one by one.
     """
     from lutra.plan.pipeline import Feed
 
-    found: set[Feed] = set()
+    found: dict[Feed, int] = {}
     before = -1
     while len(found) != before:
         before = len(found)
         for k, (stage, feeds) in enumerate(zip(pipe.stages, pipe.feeds, strict=True)):
-            sequences = isinstance(stage.unit, Sequential)
-            given = not isinstance(stage.unit, Sequential) or stage.unit.ragged
-            own = {*feeds[: len(feeds) - sequences], *(Feed(k, p) for p in range(stage.sinks * given))}
-            if sequences or not found.isdisjoint(own):
-                found |= own
+            given = [Feed(k, p) for p in range(stage.sinks)]
+            if isinstance(stage.unit, Sequential):
+                read, gives = stage.unit.parts(stage.xs[-1])
+                found |= dict.fromkeys(feeds[:-1], read)
+                found |= dict.fromkeys(given, gives) if stage.unit.ragged else {}
+            elif known := [found[f] for f in (*feeds, *given) if f in found]:
+                found |= dict.fromkeys((*feeds, *given), known[0])
     for stage, feeds in zip(pipe.stages, pipe.feeds, strict=True):
         if isinstance(stage.unit, Sequential):
             _check(feeds[-1] not in found, stage.node.loc, f"lengths of {stage.name} that depend on a sequence")
-        elif not found.isdisjoint(feeds):
+        elif not found.keys().isdisjoint(feeds):
             by_column = stage.unit.by_column and stage.out.shape[0] == stage.xs[0].shape[0] and len(stage.out.shape) > 1
             _check(by_column, stage.node.loc, f"{stage.name} of a sequence")
-    return frozenset(found)
+    return found
 
 
 def _check(right: bool, at: str, what: str) -> None:

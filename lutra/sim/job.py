@@ -18,7 +18,7 @@ from lutra.sim.wrapper import stores
 @dataclass(frozen=True)
 class Received:
     """What an output gave: words (m, bytes), in which cycle each of them `left` (m,), and how many there had been at
-    the end of each frame (frames,).
+    the end of each frame (frames,), or of each sequence of each (frames * sequences,).
     """
 
     words: Array
@@ -59,8 +59,8 @@ class RtlRun:
 
     def timing(self, frames: int) -> Timing:
         """Interval and latency of `frames` frames, from the time at which each one's last word left."""
-        assert all(len(end.ends) == frames for end in self.received), frames
-        done = np.max([end.left[end.ends - 1] for end in self.received], axis=0)
+        assert all(len(end.ends) % frames == 0 for end in self.received), frames
+        done = np.max([end.left[end.ends.reshape(frames, -1)[:, -1] - 1] for end in self.received], axis=0)
         start = min(int(taken[0]) for taken in self.sent)
         return Timing(tuple(int(d) for d in np.diff(done)), int(done[0]) - start)
 
@@ -159,7 +159,7 @@ def job(netlist: Netlist, stimulus: Stimulus, count: int) -> bytes:
     for words, arrivals in stimulus.inputs:
         parts += [_head(len(words), next(seeds), stalls[0]), np.uint64(arrivals is not None).tobytes()]
         parts += [b"" if arrivals is None else arrivals.astype("<i8").tobytes(), words.tobytes()]
-    parts += [_head(count * (1 if end.ragged else end.words), next(seeds), stalls[1]) for end in netlist.outputs]
+    parts += [_head(count * (end.parts or end.words), next(seeds), stalls[1]) for end in netlist.outputs]
     if netlist.regions:
         parts += _memory(netlist, stimulus)
     if netlist.windows and netlist.controlled:
@@ -196,7 +196,7 @@ def results(
 
     def received(netlist: Netlist, end: End, frames: int) -> Received:
         width = word_bytes(netlist.width(end.stream))
-        ends = take("<u8", frames).astype(np.int64) if end.ragged else np.arange(1, frames + 1) * end.words
+        ends = take("<u8", frames * end.parts).astype(np.int64) if end.ragged else np.arange(1, frames + 1) * end.words
         count = int(ends[-1]) if frames else 0
         left = take("<i8", count)
         return Received(take("u1", count * width).reshape(count, width), left, ends)

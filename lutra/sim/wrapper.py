@@ -85,7 +85,7 @@ def model_text(netlists: Sequence[Netlist]) -> str:
         ins = [f"{{{_pointers(own, 'data', 'valid', 'ready')}, {word_bytes(n.width(e.stream))}}}"
                for _, own, e in _ends(n, k, "in")]
         outs = [f"{{{_pointers(own, 'data', 'valid', 'ready', 'last')}, {word_bytes(n.width(e.stream))}, "
-                f"{e.words}, {int(e.ragged)}}}"
+                f"{e.words // (e.parts or 1)}, {int(e.ragged)}}}"
                 for _, own, e in _ends(n, k, "out")]
         reads = [f"{{{_pointers(own, *PORT)}, {place.bits // 8}}}" for place, own in _reads(n, k)]
         axi = _pointers(f"axi_{k}", *WRITES) if n.windows and n.controlled else ""

@@ -15,7 +15,7 @@ from lutra.hw.netlist import Instance, Netlist
 from lutra.ir import Array, Node, Tensor
 from lutra.ops import Fold, Hardware, Join, Unit
 from lutra.ops.base import STREAMED
-from lutra.ops.sequence import Sequential
+from lutra.ops.sequence import Sequential, within
 from lutra.plan.assemble import netlist
 from lutra.plan.pipeline import alone
 from lutra.plan.stages import Stage, folds_of, placed
@@ -112,13 +112,13 @@ class Case:
         """Of input k: all of it, or the columns of sequences."""
         if not self.sequences or k == len(frames) - 1:
             return values
-        return values[np.arange(values.shape[1]) < frames[-1]]
+        return values[within(self.op.read(frames[-1]), values.shape[1])]
 
     def same(self, frames: tuple[Array, ...], words: Array) -> bool:
         """Whether whole frames of output words are what the operator means; of sequences the columns that there are."""
         out, y = self.node.out, self.op.evaluate(*frames)
         found = out.range.decode(from_words(words, self.stage.lanes[1], out.range.bits)).reshape(y.shape)
-        there = np.arange(y.shape[1]) < self.op.columns(*frames) if self.sequences else ...
+        there = within(self.op.columns(*frames), y.shape[1]) if self.sequences else ...
         return np.array_equal(found[there], y[there])
 
     def wrong(self, frames: tuple[Array, ...], end: Received) -> bool:
@@ -130,14 +130,14 @@ class Case:
         if not self.sequences:
             return not np.array_equal(found.reshape(y.shape), y)
         columns = self.op.columns(*frames)
-        kept = y[np.arange(y.shape[1]) < columns].reshape(-1, lanes)
+        kept = y[within(columns, y.shape[1])].reshape(-1, lanes)
         ends = np.cumsum(columns) * (y[0, 0].size // lanes)
         return not (np.array_equal(found, kept) and np.array_equal(end.ends, ends))
 
     def on_time(self, end: Received, there: Array) -> bool:
         """Whether words are there when the schedule says; where the values decide how many there are, the last ones."""
         if len(end.left) < len(there) and self.sequences:
-            return np.array_equal(end.left[end.ends - 1], there.reshape(self.count, -1)[:, -1])
+            return np.array_equal(end.left[end.ends - 1], there.reshape(len(end.ends), -1)[:, -1])
         return np.array_equal(end.left, there)
 
     def __str__(self) -> str:

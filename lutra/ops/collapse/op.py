@@ -17,7 +17,7 @@ from lutra.ir import Array, Node, Tensor
 from lutra.ops.base import Cost, Fold, Loop
 from lutra.ops.cost import estimate
 from lutra.ops.events import events
-from lutra.ops.sequence import Sequential, behind_slice
+from lutra.ops.sequence import Sequential, behind_slice, single, within
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Collapse(Sequential):
-    """Labels (T, 1), lengths -> (T + 1, 1): those that are not `blank` and differ from the one before, then blanks.
+    """Labels (B T, 1), lengths (B,) -> (B (T + 1), 1): of each sequence those that are not `blank` and differ from the
+    one before, then blanks.
 
     In hardware the first of these blanks is the last word of a sequence.
     """
@@ -41,28 +42,31 @@ class Collapse(Sequential):
             raise LutraError(f"{x.shape[1]} labels of each column", hint="one, as of ArgMax")
         if not x.range.holds(np.array([self.blank])):
             raise LutraError(f"a blank of {self.blank}, and labels in {x.range}", hint="the blank is one of the labels")
-        return Tensor((x.shape[0] + 1, 1), x.range)
+        return Tensor((x.shape[0] + args[1].size, 1), x.range)
 
     def evaluate(self, *args: Array) -> Array:
         """In 64 bits."""
-        x, lengths = args[0].astype(np.int64), args[1]
-        keep = self._kept(x, lengths)
-        y = np.full((len(x), x.shape[1] + 1, 1), self.blank, np.int64)
-        frames, columns = np.nonzero(keep)
-        y[frames, keep.cumsum(axis=1)[frames, columns] - 1, 0] = x[frames, columns, 0]
-        return y
+        labels = self._labels(*args)
+        keep = self._kept(labels, args[1])
+        y = np.full((len(labels), labels.shape[1] + 1), self.blank, np.int64)
+        sequences, columns = np.nonzero(keep)
+        y[sequences, keep.cumsum(axis=1)[sequences, columns] - 1] = labels[sequences, columns]
+        return y.reshape(len(args[0]), -1, 1)
 
-    def _kept(self, x: Array, lengths: Array) -> Array:
-        """Which columns' labels (N, T)."""
-        labels = x[..., 0]
-        before = np.concatenate([np.full((len(x), 1), self.blank), labels[:, :-1]], axis=1)
-        inside = np.arange(x.shape[1]) < lengths.astype(np.int64)
-        kept: Array = inside & (labels != self.blank) & (labels != before)
+    def _labels(self, x: Array, lengths: Array) -> Array:
+        """Of each sequence (N B, T)."""
+        return x.astype(np.int64).reshape(lengths.size, -1)
+
+    def _kept(self, labels: Array, lengths: Array) -> Array:
+        """Which of them (N B, T)."""
+        before = np.concatenate([np.full((len(labels), 1), self.blank), labels[:, :-1]], axis=1)
+        there = within(lengths.reshape(-1, 1), labels.shape[1])
+        kept: Array = there & (labels != self.blank) & (labels != before)
         return kept
 
     def columns(self, x: Array, lengths: Array) -> Array:
         """The labels and a blank."""
-        count: Array = self._kept(x, lengths).sum(axis=1, keepdims=True) + 1
+        count: Array = self._kept(self._labels(x, lengths), lengths).sum(axis=1).reshape(lengths.shape) + 1
         return count
 
     def certain(self, lengths: Array, columns: int) -> Array:
@@ -80,18 +84,20 @@ class Collapse(Sequential):
         return (1, 1), 1
 
     def cycles(self, fold: Fold, xs: tuple[Tensor, ...]) -> int:
-        """One a label, and one for the blank."""
-        return xs[0].shape[0] + 1
+        """One a label, and one for each sequence's blank."""
+        return xs[0].shape[0] + xs[1].size
 
     def loop(self, fold: Fold, xs: tuple[Tensor, ...]) -> Loop:
-        """A label in each slot, and out if it is kept; in the last one the blank."""
-        slots = np.arange(self.cycles(fold, xs))
-        return Loop(len(slots), np.stack([np.minimum(slots + 1, len(slots) - 1), np.ones_like(slots)]), slots, 1)
+        """A label in each slot, and out if it is kept; in a sequence's last one the blank."""
+        slots, count = np.arange(self.cycles(fold, xs)), xs[1].size
+        sequence = slots * count // len(slots)
+        taken = np.minimum(slots - sequence + 1, (sequence + 1) * (xs[0].shape[0] // count))
+        return Loop(len(slots), np.stack([taken, sequence + 1]), slots, 1)
 
     def times(self, fold: Fold, xs: tuple[Tensor, ...], arrivals: tuple[Array, ...], release: Array | None = None,
               ) -> tuple[tuple[Array, ...], Array]:
         """See `Unit.times`; of a sequence that keeps all its labels."""
-        return behind_slice(events(self.loop(fold, xs)), arrivals, release)
+        return behind_slice(events(self.loop(fold, single(xs))), arrivals, release)
 
     def block(self, fold: Fold, xs: tuple[Tensor, ...]) -> Block:
         """`lutra_collapse`."""
@@ -110,10 +116,11 @@ class Collapse(Sequential):
 
     @classmethod
     def samples(cls) -> SearchStrategy[Node]:
-        """Few labels, so that repeats are frequent, and more; any of them the blank."""
+        """Few labels, so that repeats are frequent, and more; any of them the blank; of one sequence, and several."""
         from hypothesis import strategies as st
 
-        from lutra.ops.samples import sequences
+        from lutra.ops.samples import groups
 
-        return sequences((1,), most=17, bits=3).flatmap(lambda xs: st.sampled_from(
+        some = st.sampled_from((1, 1, 2, 3)).flatmap(lambda count: groups((1,), count, most=17, bits=3))
+        return some.flatmap(lambda xs: st.sampled_from(
             xs[0].out.range.values().tolist()).map(lambda blank: Node(cls(blank), xs)))

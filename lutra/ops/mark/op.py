@@ -12,7 +12,7 @@ from lutra.ir import Array, Node, Tensor
 from lutra.ops.base import Cost, Fold, Loop, check_fold, divisors
 from lutra.ops.cost import estimate
 from lutra.ops.events import events
-from lutra.ops.sequence import Sequential, behind_slice, cleared
+from lutra.ops.sequence import Sequential, behind_slice, cleared, single
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Mark(Sequential):
-    """(T, ..., C), lengths -> the same, with `blank` behind a sequence's end. `fold.pe` channels a word."""
+    """(B T, ..., C), lengths (B,) -> the same, with `blank` behind each sequence's end. `fold.pe` channels a word."""
 
     blank: int = 0
 
@@ -50,12 +50,12 @@ class Mark(Sequential):
     def loop(self, fold: Fold, xs: tuple[Tensor, ...]) -> Loop:
         """A word in and out in each slot."""
         words = np.arange(self.cycles(fold, xs))
-        return Loop(len(words), np.stack([words + 1, np.ones_like(words)]), words, 1)
+        return Loop(len(words), np.stack([words + 1, words * xs[1].size // len(words) + 1]), words, 1)
 
     def times(self, fold: Fold, xs: tuple[Tensor, ...], arrivals: tuple[Array, ...], release: Array | None = None,
               ) -> tuple[tuple[Array, ...], Array]:
         """See `Unit.times`."""
-        return behind_slice(events(self.loop(fold, xs)), arrivals, release)
+        return behind_slice(events(self.loop(fold, single(xs))), arrivals, release)
 
     def block(self, fold: Fold, xs: tuple[Tensor, ...]) -> Block:
         """`lutra_mark`."""
@@ -77,10 +77,11 @@ class Mark(Sequential):
 
     @classmethod
     def samples(cls) -> SearchStrategy[Node]:
-        """Of one axis beside time, and two."""
+        """Of one axis beside time, and two; of one sequence, and several."""
         from hypothesis import strategies as st
 
-        from lutra.ops.samples import sequences
+        from lutra.ops.samples import groups, sequences
 
-        some = st.sampled_from(((), (), (2,), (3,))).flatmap(lambda axes: sequences((1, 2, 3, 6), axes))
+        alone = st.sampled_from(((), (), (2,), (3,))).flatmap(lambda axes: sequences((1, 2, 3, 6), axes))
+        some = st.one_of(alone, st.sampled_from((2, 3)).flatmap(lambda count: groups((1, 2, 3, 6), count)))
         return some.map(lambda xs: Node(cls(xs[0].out.range.hi), xs))

@@ -37,8 +37,9 @@ Step = Callable[[Array, Array, Array], tuple[Array, Array]]
 class Recurrent(Sequential):
     """(T, contexts, I), lengths -> (T, contexts, H): what a cell makes of each column and of what it made of the last.
 
-    The contexts are independent: directions (see `Turn`), each with weights of its own. weights: (contexts, gates, H,
-    I), recurrent: (contexts, gates, H, H), of at most 16 bits.
+    The contexts are independent: the directions of one sequence after the other (see `Turn`). A direction's weights are
+    its own; lengths: of the longest sequence. weights: (directions, gates, H, I), recurrent: (directions, gates, H, H),
+    of at most 16 bits.
     """
 
     weights: Constant
@@ -66,14 +67,14 @@ class Recurrent(Sequential):
 
     @abstractmethod
     def biases(self, products: tuple[Products, Products]) -> Array:
-        """What each sum begins with (contexts, sums, H), what sums of codes lack included."""
+        """What each sum begins with (directions, sums, H), what sums of codes lack included."""
 
     @abstractmethod
     def sum_bits(self, x: Range) -> int:
         """Bits of a sum, two's complement."""
 
     @abstractmethod
-    def cell_params(self, fold: Fold, x: Range) -> dict[str, Param]:
+    def cell_params(self, fold: Fold, x: Tensor) -> dict[str, Param]:
         """Parameters that this cell has and others have not."""
 
     def cell_memories(self, fold: Fold) -> dict[str, Memory]:
@@ -86,35 +87,37 @@ class Recurrent(Sequential):
         """Its tables by the names of their parameters."""
 
     @abstractmethod
-    def neuron(self, fold: Fold, x: Range) -> Cell:
+    def neuron(self, fold: Fold, x: Tensor) -> Cell:
         """What its cost depends on."""
 
     @abstractmethod
     def stepper(self, x: Product, h: Product) -> Step:
-        """A step: of a column (N, contexts, I), the last h (N, contexts, H) and the state (the same), the new h and
+        """A step: of a column (N, directions, I), the last h (N, directions, H) and the state (the same), the new h and
         state. x, h: the products.
         """
 
     @property
     def sizes(self) -> tuple[int, int, int, int]:
-        """Contexts, gates, H, I."""
-        contexts, gates, rows, columns = self.weights.shape
-        return contexts, gates, rows, columns
+        """Directions, gates, H, I."""
+        directions, gates, rows, columns = self.weights.shape
+        return directions, gates, rows, columns
 
     def infer(self, *args: Tensor) -> Tensor:
         """What the type of h holds."""
         x = self.check_sequence(args, 3)
         if len(self.weights.shape) != 4 or not all(self.weights.shape) or self.weights.shape[1] != self.GATES:
-            raise LutraError(f"weights of shape {self.weights.shape}", hint=f"(contexts, {self.GATES}, H, I)")
-        contexts, gates, rows, columns = self.sizes
-        if x.shape[1:] != (contexts, columns):
-            raise LutraError(f"weights of {contexts} contexts and {columns} columns for {x.shape[1:]}")
-        check_shape("recurrent weights", self.recurrent, (contexts, gates, rows, rows))
+            raise LutraError(f"weights of shape {self.weights.shape}", hint=f"(directions, {self.GATES}, H, I)")
+        directions, gates, rows, columns = self.sizes
+        if x.shape[1] % directions or x.shape[2] != columns:
+            raise LutraError(f"weights of {directions} directions and {columns} columns for {x.shape[1:]}")
+        if args[1].size != 1:
+            raise LutraError(f"lengths of {args[1].size} sequences", hint="the longest one's")
+        check_shape("recurrent weights", self.recurrent, (directions, gates, rows, rows))
         for what, of in (("inputs", x.range), ("weights", self.weights.range), ("states", self.hidden.range),
                          ("recurrent weights", self.recurrent.range)):
             check_operand(what, of)
         self.check(x.range)
-        return Tensor((x.shape[0], contexts, rows), self.hidden.range)
+        return Tensor((*x.shape[:2], rows), self.hidden.range)
 
     def evaluate(self, *args: Array) -> Array:
         """Column by column, in 64 bits."""
@@ -128,12 +131,12 @@ class Recurrent(Sequential):
         return lambda x, lengths: self._run(step, x, lengths)
 
     def _run(self, step: Step, x: Array, lengths: Array) -> Array:
-        contexts, _, rows, _ = self.sizes
-        h = state = np.zeros((len(x), contexts, rows), np.int64)
-        out = np.zeros((*x.shape[:2], contexts, rows), np.int64)
+        directions, _, rows, columns = self.sizes
+        h = state = np.zeros((x[:, 0].size // (directions * columns), directions, rows), np.int64)
+        out = np.zeros((*x.shape[:3], rows), np.int64)
         for t in range(int(lengths.max(initial=0))):
-            h, state = step(x[:, t], h, state)
-            out[:, t] = h
+            h, state = step(x[:, t].reshape(-1, directions, columns), h, state)
+            out[:, t] = h.reshape(out[:, t].shape)
         return cleared(out, lengths)
 
     def folds(self, xs: tuple[Tensor, ...]) -> tuple[Fold, ...]:
@@ -174,28 +177,28 @@ class Recurrent(Sequential):
         """Words of sums of a step of a context, and slots of each."""
         return self.sizes[2] // fold.pe, max(p.words for p in self.products(fold, x))
 
-    def rest(self, fold: Fold, x: Range) -> int:
+    def rest(self, fold: Fold, x: Tensor) -> int:
         """Cycles after a step of all contexts until the first one's h can be read again: 0 where the others' steps take
         as long as the drain.
 
         Word k of h is taken in slot k of the SR last ones of a step's first sum, not before the neurons in it have left
         the drain behind them.
         """
-        (_, states), (nf, sf) = self.products(fold, x), self.step(fold, x)
+        (_, states), (nf, sf) = self.products(fold, x.range), self.step(fold, x.range)
         k = np.arange(states.words)
         given = -(-(k + 1) * states.simd // fold.pe) * sf - 1  # the slot in which the last neuron of each is summed up
-        wanted = sf - states.words + k + self.sizes[0] * nf * sf
-        return max(0, int((given - wanted).max()) + self.depth(fold, x) + self.drain() - 1)
+        wanted = sf - states.words + k + x.shape[1] * nf * sf
+        return max(0, int((given - wanted).max()) + self.depth(fold, x.range) + self.drain() - 1)
 
     def cycles(self, fold: Fold, xs: tuple[Tensor, ...]) -> int:
         """T steps of every context, and rests."""
         self.lanes(fold, xs)
         nf, sf = self.step(fold, xs[0].range)
-        return xs[0].shape[0] * (self.sizes[0] * nf * sf + self.rest(fold, xs[0].range))
+        return xs[0].shape[0] * (xs[0].shape[1] * nf * sf + self.rest(fold, xs[0]))
 
     def events(self, fold: Fold, xs: tuple[Tensor, ...]) -> Events:
         """The slots with a word."""
-        x, contexts = xs[0], self.sizes[0]
+        x, contexts = xs[0], xs[0].shape[1]
         (nf, sf), words = self.step(fold, x.range), self.products(fold, x.range)[0].words
         slots = self.cycles(fold, xs)
         first = np.arange(x.shape[0])[:, None] * (slots // x.shape[0]) + np.arange(contexts) * nf * sf  # of each step
@@ -221,8 +224,8 @@ class Recurrent(Sequential):
 
     def features(self, fold: Fold, xs: tuple[Tensor, ...], family: str) -> dict[str, float]:
         """Structural terms of the cost (see `lutra.ops.recurrent.features`)."""
-        x = xs[0].range
-        return features(self._params(fold, xs), self.products(fold, x), self.neuron(fold, x), self.tables, family)
+        halves = self.products(fold, xs[0].range)
+        return features(self._params(fold, xs), halves, self.neuron(fold, xs[0]), self.tables, family)
 
     def cost(self, fold: Fold, xs: tuple[Tensor, ...], family: str) -> Cost:
         """As fitted to synthesis."""
@@ -231,10 +234,9 @@ class Recurrent(Sequential):
     def block(self, fold: Fold, xs: tuple[Tensor, ...]) -> Block:
         """The module, with what all cells have."""
         (x, lengths), ((simd, _), pe) = xs, self.lanes(fold, xs)
-        halves, contexts = self.products(fold, x.range), self.sizes[0]
-        bits = self.sum_bits(x.range)
+        halves, bits = self.products(fold, x.range), self.sum_bits(x.range)
         bias = self.biases(halves) & ((1 << bits) - 1)
-        words = bias.reshape(contexts, bias.shape[1], -1, pe).transpose(0, 2, 3, 1).reshape(-1, pe * bias.shape[1])
+        words = bias.reshape(self.sizes[0], bias.shape[1], -1, pe).transpose(0, 2, 3, 1).reshape(-1, pe * bias.shape[1])
         memories = {"WX": halves[0].memory(), "WH": halves[1].memory(),
                     "BIAS": Memory(pack(words, bits), bits * words.shape[1])}
         memories |= table_memories(self.tables) | self.cell_memories(fold)
@@ -243,15 +245,15 @@ class Recurrent(Sequential):
 
     def _params(self, fold: Fold, xs: tuple[Tensor, ...]) -> dict[str, Param]:
         """All parameters."""
-        (x, lengths), (contexts, _, rows, _), pe = xs, self.sizes, fold.pe
-        halves = self.products(fold, x.range)
+        (x, lengths), (directions, _, rows, _), pe = xs, self.sizes, fold.pe
+        halves, contexts = self.products(fold, x.range), x.shape[1]
         together = lcm(pe, halves[1].simd)
         params: dict[str, Param] = {
             "PE": pe, "NF": rows // pe, "SX": halves[0].words, "SR": halves[1].words, "CONTEXTS": contexts,
-            "REST": self.rest(fold, x.range), "LBITS": lengths.range.bits, "ABITS": self.sum_bits(x.range),
-            "SIMD": fold.simd, "XBITS": x.range.bits, "XSIGNED": int(x.range.signed), "SIMD_R": halves[1].simd,
-            "TOGETHER": together,
+            "DIRECTIONS": directions, "REST": self.rest(fold, x), "LBITS": lengths.range.bits,
+            "ABITS": self.sum_bits(x.range), "SIMD": fold.simd, "XBITS": x.range.bits, "XSIGNED": int(x.range.signed),
+            "SIMD_R": halves[1].simd, "TOGETHER": together,
             "STATE_BLOCK": int(in_block(AUTO, 2 * contexts * rows // together, pe * self.hidden.width)),
         }
         params |= halves[0].params("X") | halves[1].params("H") | table_params(self.tables)
-        return params | self.cell_params(fold, x.range)
+        return params | self.cell_params(fold, x)

@@ -55,7 +55,7 @@ def features(params: Mapping[str, Param], halves: tuple[Products, Products], cel
         "dsp": sum(c.dsp for c in costs) + pe * (len(cell.factors) - len(small)),
         "lut.products": sum(c.lut for c in costs),
         "lut.weights": sum(_weights(h.places, h.width, family) for h in halves if not h.in_block),
-        "lut.bias": lut_bits(p["CONTEXTS"] * p["NF"], bias, family),
+        "lut.bias": lut_bits(p["DIRECTIONS"] * p["NF"], bias, family),
         "lut.tables": 0.0 if p["TABLE_BLOCK"] else pe * sum(lut_bits(d, w, family) for d, w in shapes),
         "lut.sums": float(sums),
         "lut.casts": float(pe * sum(cell.quotients)),

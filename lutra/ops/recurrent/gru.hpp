@@ -4,7 +4,7 @@
 
 #include "recurrent.hpp"
 
-template <int PE, int NF, int SX, int SR, int CONTEXTS, int REST, int LBITS, int ABITS, int SIMD, int XBITS,
+template <int PE, int NF, int SX, int SR, int CONTEXTS, int DIRECTIONS, int REST, int LBITS, int ABITS, int SIMD, int XBITS,
           int XSIGNED, int XSCALE, int XWBITS, int XWSIGNED, int XBIPOLAR, int XFORM, int XDEPTH, int XBLOCK,
           int SIMD_R, int HSCALE, int HWBITS, int HWSIGNED, int HBIPOLAR, int HFORM, int HDEPTH, int HBLOCK,
           int TOGETHER, int STATE_BLOCK, int PAST_BLOCK, int TABLE_BLOCK, int RU_SHIFT, int ZN_SHIFT, int ZH_SHIFT,
@@ -32,7 +32,7 @@ void lutra_gru(hls::stream<ap_uint<SIMD * XBITS> > &in, hls::stream<ap_uint<LBIT
 #pragma HLS ARRAY_PARTITION variable=states dim=2 cyclic factor=TOGETHER
   ap_uint<ABITS> sums[PE * 4];
 #pragma HLS ARRAY_PARTITION variable=sums complete
-  lutra_recurrent_place<SF, NF, CONTEXTS> at;
+  lutra_recurrent_place<SF, NF, CONTEXTS, DIRECTIONS> at;
   lengths.read();
   for (int slot = 0; slot < COLUMNS * ROUND; ++slot) {
 #pragma HLS PIPELINE II=1 style=flp

@@ -10,6 +10,7 @@ module lutra_gru #(
     parameter int SX = 1,
     parameter int SR = 1,
     parameter int CONTEXTS = 1,
+    parameter int DIRECTIONS = 1,  // of them with weights of their own
     parameter int REST = 0,
     parameter int LBITS = 1,
     parameter int ABITS = 2,
@@ -103,9 +104,9 @@ module lutra_gru #(
     logic [PE*HBITS-1:0] h;
     logic [CELL-2:0] there;  // bit i: i + 1 registers after the last product
     lutra_recurrent #(
-        .PE(PE), .NF(NF), .SX(SX), .SR(SR), .CONTEXTS(CONTEXTS), .REST(REST), .LBITS(LBITS), .GATES(3), .SPLIT(1),
-        .ABITS(ABITS), .SIMD(SIMD), .XBITS(XBITS), .XSIGNED(XSIGNED), .XSCALE(XSCALE), .XWBITS(XWBITS),
-        .XWSIGNED(XWSIGNED), .XBIPOLAR(XBIPOLAR), .XFORM(XFORM), .XDEPTH(XDEPTH), .XBLOCK(XBLOCK), .SIMD_R(SIMD_R),
+        .PE(PE), .NF(NF), .SX(SX), .SR(SR), .CONTEXTS(CONTEXTS), .DIRECTIONS(DIRECTIONS), .REST(REST), .LBITS(LBITS),
+        .GATES(3), .SPLIT(1), .ABITS(ABITS), .SIMD(SIMD), .XBITS(XBITS), .XSIGNED(XSIGNED), .XSCALE(XSCALE),
+        .XWBITS(XWBITS), .XWSIGNED(XWSIGNED), .XBIPOLAR(XBIPOLAR), .XFORM(XFORM), .XDEPTH(XDEPTH), .XBLOCK(XBLOCK), .SIMD_R(SIMD_R),
         .HBITS(HBITS), .HSIGNED(HSIGNED), .HSCALE(HSCALE), .HWBITS(HWBITS), .HWSIGNED(HWSIGNED), .HBIPOLAR(HBIPOLAR),
         .HFORM(HFORM), .HDEPTH(HDEPTH), .HBLOCK(HBLOCK), .TOGETHER(TOGETHER), .STATE_BLOCK(STATE_BLOCK), .WX(WX),
         .WH(WH), .BIAS(BIAS)

@@ -10,6 +10,7 @@ module lutra_lstm #(
     parameter int SX = 1,
     parameter int SR = 1,
     parameter int CONTEXTS = 1,
+    parameter int DIRECTIONS = 1,  // of them with weights of their own
     parameter int REST = 0,
     parameter int LBITS = 1,
     parameter int ABITS = 2,
@@ -83,7 +84,7 @@ module lutra_lstm #(
     parameter WX = "",
     parameter WH = "",
     parameter BIAS = "",
-    parameter PEEP = "",  // a word of PE * 3 weights for each word of sums of a round
+    parameter PEEP = "",  // a word of PE * 3 weights for each word of sums of a step of each direction
     parameter SIGMOID = "",  // by the code of the address
     parameter TANH = "",
     parameter CELL_TANH = ""
@@ -112,9 +113,9 @@ module lutra_lstm #(
     logic [PE*HBITS-1:0] h;
     logic [CELL-2:0] there;  // bit i: i + 1 registers after the last product
     lutra_recurrent #(
-        .PE(PE), .NF(NF), .SX(SX), .SR(SR), .CONTEXTS(CONTEXTS), .REST(REST), .LBITS(LBITS), .ABITS(ABITS), .SIMD(SIMD),
-        .XBITS(XBITS), .XSIGNED(XSIGNED), .XSCALE(XSCALE), .XWBITS(XWBITS), .XWSIGNED(XWSIGNED), .XBIPOLAR(XBIPOLAR),
-        .XFORM(XFORM), .XDEPTH(XDEPTH), .XBLOCK(XBLOCK), .SIMD_R(SIMD_R), .HBITS(HBITS), .HSIGNED(HSIGNED),
+        .PE(PE), .NF(NF), .SX(SX), .SR(SR), .CONTEXTS(CONTEXTS), .DIRECTIONS(DIRECTIONS), .REST(REST), .LBITS(LBITS),
+        .ABITS(ABITS), .SIMD(SIMD), .XBITS(XBITS), .XSIGNED(XSIGNED), .XSCALE(XSCALE), .XWBITS(XWBITS),
+        .XWSIGNED(XWSIGNED), .XBIPOLAR(XBIPOLAR), .XFORM(XFORM), .XDEPTH(XDEPTH), .XBLOCK(XBLOCK), .SIMD_R(SIMD_R), .HBITS(HBITS), .HSIGNED(HSIGNED),
         .HSCALE(HSCALE), .HWBITS(HWBITS), .HWSIGNED(HWSIGNED), .HBIPOLAR(HBIPOLAR), .HFORM(HFORM), .HDEPTH(HDEPTH),
         .HBLOCK(HBLOCK), .TOGETHER(TOGETHER), .STATE_BLOCK(STATE_BLOCK), .WX(WX), .WH(WH), .BIAS(BIAS)
     ) core (
@@ -149,8 +150,18 @@ module lutra_lstm #(
     logic [PE*3*PBITS-1:0] peep;
     generate
         if (PEEPHOLES != 0) begin : g_peepholes
-            lutra_rom #(.WIDTH(PE * 3 * PBITS), .DEPTH(WORDS), .BLOCK(0), .FILE(PEEP)) weights (
-                .clk, .en, .index(read_at), .out_data(peep));
+            localparam int OWN = DIRECTIONS * NF;
+            localparam int OW = OWN > 1 ? $clog2(OWN) : 1;
+            logic [OW-1:0] own_at;
+            if (OWN == WORDS) begin : g_alone
+                assign own_at = read_at;
+            end else begin : g_group
+                always_ff @(posedge clk)
+                    if (rst) own_at <= '0;
+                    else if (en && fetch) own_at <= own_at == OW'(OWN - 1) ? '0 : own_at + 1'b1;
+            end
+            lutra_rom #(.WIDTH(PE * 3 * PBITS), .DEPTH(OWN), .BLOCK(0), .FILE(PEEP)) weights (
+                .clk, .en, .index(own_at), .out_data(peep));
         end else begin : g_none
             assign peep = '0;
         end

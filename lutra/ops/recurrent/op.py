@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lutra.hw.netlist import Memory, Param, pack
-from lutra.ir import Array, Constant, Node, Range
+from lutra.ir import Array, Constant, Node, Range, Tensor
 from lutra.ops.base import Fold
 from lutra.ops.recurrent.engine import AUTO, Recurrent, Step
 from lutra.ops.recurrent.features import Cell
@@ -55,7 +55,7 @@ class Lstm(Recurrent):
         c   = cell((z_i z_g << ig) + (z_f c << fc))
         h   = hidden(z_o cell_tanh[index_c(c)])
 
-    from c = h = 0 on. bias: (contexts, 4, H); peepholes p: (contexts, 3, H) of i, f, o. index: of sigmoid and of tanh.
+    from c = h = 0 on. bias: (directions, 4, H); peepholes p: (directions, 3, H) of i, f, o. index: of sigmoid and tanh.
     A table has an entry for each value of its index, in order of the values.
     """
 
@@ -81,11 +81,11 @@ class Lstm(Recurrent):
 
     def check(self, x: Range) -> None:
         """Shapes, tables, formats and the widths of sums."""
-        contexts, _, rows, _ = self.sizes
+        directions, _, rows, _ = self.sizes
         check_shifts(self.shifts, 5)
-        check_shape("a bias", self.bias, (contexts, 4, rows))
+        check_shape("a bias", self.bias, (directions, 4, rows))
         if self.peepholes is not None:
-            check_shape("peepholes", self.peepholes, (contexts, 3, rows))
+            check_shape("peepholes", self.peepholes, (directions, 3, rows))
             check_operand("peepholes", self.peepholes.range)
         for what, table, index in (("sigmoid", self.sigmoid, self.index[0]), ("tanh", self.tanh, self.index[1]),
                                    ("tanh of the cell", self.cell_tanh, self.index_c)):
@@ -141,12 +141,12 @@ class Lstm(Recurrent):
         biases: Array = self.bias.array.astype(np.int64) + products[0].missing() + products[1].missing()
         return biases
 
-    def cell_params(self, fold: Fold, x: Range) -> dict[str, Param]:
+    def cell_params(self, fold: Fold, x: Tensor) -> dict[str, Param]:
         """Casts, peepholes, c."""
-        s, (contexts, _, rows, _), (_, _, sc, ig, fc) = self.sums(x), self.sizes, self.shifts
+        s, words, (_, _, sc, ig, fc) = self.sums(x.range), x.shape[1] * self.sizes[2] // fold.pe, self.shifts
         params: dict[str, Param] = {
             "UBITS": signed_bits(s.c), "IG_SHIFT": ig, "FC_SHIFT": fc,
-            "CELL_BLOCK": int(in_block(AUTO, contexts * rows // fold.pe, fold.pe * self.cell.width))}
+            "CELL_BLOCK": int(in_block(AUTO, words, fold.pe * self.cell.width))}
         casts = {"G": (self.gate, s.a), "S": (self.index[0], self.gate.range), "T": (self.index[1], self.gate.range),
                  "C": (self.cell, s.c), "K": (self.index_c, self.cell.range), "H": (self.hidden, s.h)}
         if self.peepholes is not None:
@@ -168,15 +168,15 @@ class Lstm(Recurrent):
         return {"SIGMOID": (self.sigmoid, self.index[0]), "TANH": (self.tanh, self.index[1]),
                 "CELL_TANH": (self.cell_tanh, self.index_c)}
 
-    def neuron(self, fold: Fold, x: Range) -> Cell:
+    def neuron(self, fold: Fold, x: Tensor) -> Cell:
         """Four gates, c, h."""
-        s, peeps = self.sums(x), self.peepholes is not None
+        s, peeps = self.sums(x.range), self.peepholes is not None
         z, n, c = signed_bits(spanned(self.sigmoid)), signed_bits(spanned(self.tanh)), self.cell.width + 1
         of_c = signed_bits(spanned(self.cell_tanh))
         peep = ((signed_bits(spanned(self.peepholes)), c),) * 3 if self.peepholes is not None else ()
         quotients = (self.gate.quotient(s.a),) * 4 + (self.cell.quotient(s.c), self.hidden.quotient(s.h))
         waiting = 3 * c + 3 * of_c + 6 * signed_bits(s.a) if peeps else 3 * z
-        words = self.sizes[0] * self.sizes[2] // fold.pe, fold.pe * self.cell.width
+        words = x.shape[1] * self.sizes[2] // fold.pe, fold.pe * self.cell.width
         return Cell(quotients, ((z, n), (z, c), (z, of_c), *peep), ("SIGMOID",) * 3 + ("TANH", "CELL_TANH"),
                     waiting + z + n + z + c + z + of_c, ((*words, in_block(AUTO, *words)),))
 
@@ -197,7 +197,7 @@ class Gru(Recurrent):
         n   = tanh[index(gate((W_n x << x) + (z_r u << u) + b_n))]
         h   = hidden(((one - z_z) n << zn) + (z_z h << zh))
 
-    from h = 0 on: ONNX's linear_before_reset = 1. bias b: (contexts, 3, H), hidden_bias: (contexts, H). index: of
+    from h = 0 on: ONNX's linear_before_reset = 1. bias b: (directions, 3, H), hidden_bias: (directions, H). index: of
     sigmoid and of tanh. A table has an entry for each value of its index, in order of the values.
     """
 
@@ -222,10 +222,10 @@ class Gru(Recurrent):
 
     def check(self, x: Range) -> None:
         """Shapes, tables, formats and the widths of sums."""
-        contexts, _, rows, _ = self.sizes
+        directions, _, rows, _ = self.sizes
         check_shifts(self.shifts, 5)
-        check_shape("a bias", self.bias, (contexts, 3, rows))
-        check_shape("a hidden bias", self.hidden_bias, (contexts, rows))
+        check_shape("a bias", self.bias, (directions, 3, rows))
+        check_shape("a hidden bias", self.hidden_bias, (directions, rows))
         check_table("sigmoid", self.sigmoid, self.index[0])
         check_table("tanh", self.tanh, self.index[1])
         s = self.sums(x)
@@ -280,16 +280,16 @@ class Gru(Recurrent):
         return np.concatenate([own[:, :2] + column[:, :2] + states[:, :2], own[:, 2:] + column[:, 2:],
                                split[:, None]], axis=1)
 
-    def cell_params(self, fold: Fold, x: Range) -> dict[str, Param]:
+    def cell_params(self, fold: Fold, x: Tensor) -> dict[str, Param]:
         """Casts, the last h."""
-        s, (contexts, _, rows, _), (_, sh, su, zn, zh) = self.sums(x), self.sizes, self.shifts
+        s, words, (_, sh, su, zn, zh) = self.sums(x.range), x.shape[1] * self.sizes[2] // fold.pe, self.shifts
         shifted = self.gate_h._replace(shift=self.gate_h.shift + sh)
         casts = {"G": (self.gate, s.a), "U": (shifted, left(s.u, sh)), "S": (self.index[0], self.gate.range),
                  "T": (self.index[1], self.gate.range), "H": (self.hidden, s.h)}
         params: dict[str, Param] = {
             "RU_SHIFT": su, "ZN_SHIFT": zn, "ZH_SHIFT": zh, "ONE": self.one, "RBITS": signed_bits(s.rest),
             "VBITS": signed_bits(s.h),
-            "PAST_BLOCK": int(in_block(AUTO, contexts * rows // fold.pe, fold.pe * self.hidden.width))}
+            "PAST_BLOCK": int(in_block(AUTO, words, fold.pe * self.hidden.width))}
         return params | cast_params(casts)
 
     @property
@@ -297,12 +297,12 @@ class Gru(Recurrent):
         """Of the gates."""
         return {"SIGMOID": (self.sigmoid, self.index[0]), "TANH": (self.tanh, self.index[1])}
 
-    def neuron(self, fold: Fold, x: Range) -> Cell:
+    def neuron(self, fold: Fold, x: Tensor) -> Cell:
         """Two gates, u, n, h."""
-        s, h, u = self.sums(x), self.hidden.width + 1, self.gate_h.width + 1
+        s, h, u = self.sums(x.range), self.hidden.width + 1, self.gate_h.width + 1
         z, n, rest = signed_bits(spanned(self.sigmoid)), signed_bits(spanned(self.tanh)), signed_bits(s.rest)
         quotients = (self.gate.quotient(s.a),) * 3 + (self.gate_h.quotient(s.u), self.hidden.quotient(s.h))
-        words = self.sizes[0] * self.sizes[2] // fold.pe, fold.pe * self.hidden.width
+        words = x.shape[1] * self.sizes[2] // fold.pe, fold.pe * self.hidden.width
         return Cell(quotients, ((z, u), (rest, n), (z, h)), ("SIGMOID",) * 2 + ("TANH",),
                     3 * (signed_bits(s.a) + z) + z + u + rest + n + z + h, ((*words, in_block(AUTO, *words)),))
 

@@ -21,8 +21,8 @@ from lutra.ops.rom import in_block, slice_bits
 
 @dataclass(frozen=True)
 class Products:
-    """weights (contexts, gates, H, columns) times values in x, shifted to the left: the gates of `fold.pe` neurons, and
-    `simd` columns, at once.
+    """weights (directions, gates, H, columns) times values in x, shifted to the left: the gates of `fold.pe` neurons,
+    and `simd` columns, at once.
     """
 
     weights: Constant
@@ -78,12 +78,12 @@ class Products:
         return slice_bits(self.places, self.width) if self.in_block else 0
 
     def memory(self) -> Memory:
-        """The weights. Word (context, nf, s): lane (p * gates + g) * SIMD + q is that of neuron nf * PE + p's gate g
+        """The weights. Word (direction, nf, s): lane (p * gates + g) * SIMD + q is that of neuron nf * PE + p's gate g
         and column s * SIMD + q.
         """
-        contexts, gates, rows, columns = self.weights.shape
+        directions, gates, rows, columns = self.weights.shape
         pe, simd = self.fold.pe, self.simd
-        tiles = self.coding.encode(self.weights.array).reshape(contexts, gates, rows // pe, pe, columns // simd, simd)
+        tiles = self.coding.encode(self.weights.array).reshape(directions, gates, rows // pe, pe, columns // simd, simd)
         tiles = tiles.transpose(0, 2, 4, 3, 1, 5)
         stored = with_parities(tiles) if self.coding.bipolar else tiles
         return Memory(pack(stored.reshape(self.places, -1), self.coding.bits), self.width, self.cut)
@@ -99,5 +99,5 @@ class Products:
         return estimate(family, KINDS[self.form], of_products(self.form, self.lanes, family))
 
     def missing(self) -> Array:
-        """What the sums of codes (contexts, gates, H) lack."""
+        """What the sums of codes (directions, gates, H) lack."""
         return left_out(self.weights.array, self.coding.bipolar, self.x) << self.shift

@@ -26,17 +26,18 @@ inline ap_int<B> lutra_entry(const ap_int<W> &x, const lutra_limb (&table)[D][L]
 }
 
 // Where the loop over slots stands.
-template <int SF, int NF, int CONTEXTS>
+template <int SF, int NF, int CONTEXTS, int DIRECTIONS>
 struct lutra_recurrent_place {
-  int t, context, nf, sf;
-  lutra_recurrent_place() : t(0), context(0), nf(0), sf(0) {}
-  int word() const { return context * NF + nf; }  // of sums, in a round
+  int t, context, direction, nf, sf;
+  lutra_recurrent_place() : t(0), context(0), direction(0), nf(0), sf(0) {}
+  int word() const { return direction * NF + nf; }  // of sums, in a step of each direction
   void next() {
 #pragma HLS INLINE
     const bool sum = sf == SF - 1, step = sum && nf == NF - 1, round = step && context == CONTEXTS - 1;
     sf = sum ? 0 : sf + 1;
     if (sum) nf = step ? 0 : nf + 1;
     if (step) context = round ? 0 : context + 1;
+    if (step) direction = direction == DIRECTIONS - 1 ? 0 : direction + 1;
     if (round) t = t + 1;
   }
 };

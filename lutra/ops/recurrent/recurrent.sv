@@ -11,6 +11,7 @@ module lutra_recurrent #(
     parameter int SX = 1,
     parameter int SR = 1,
     parameter int CONTEXTS = 1,
+    parameter int DIRECTIONS = 1,  // contexts with weights of their own: each DIRECTIONS of them have the same in turn
     parameter int REST = 0,
     parameter int LBITS = 1,  // of a length
     parameter int GATES = 4,  // rows of a neuron in each matrix
@@ -40,7 +41,7 @@ module lutra_recurrent #(
     parameter int STATE_BLOCK = 0,  // h in block RAM
     parameter WX = "",  // for each word of sums SX words of PE * GATES * SIMD codes
     parameter WH = "",
-    parameter BIAS = "",  // a word of PE * SUMS codes for each word of sums of a round
+    parameter BIAS = "",  // a word of PE * SUMS codes for each word of sums of a step of each direction
     parameter int SUMS = GATES + (SPLIT != 0 ? 1 : 0)
 ) (
     input  logic                     clk,
@@ -133,7 +134,7 @@ module lutra_recurrent #(
     lutra_replay #(.WIDTH(SIMD * XBITS), .NF(NF), .SF(SX), .SW(XW)) replay (
         .clk, .en, .write(first_nf && x_on), .index(XW'(sf)), .in_data(in0_data), .out_data(x));
     lutra_recurrent_products #(
-        .ROWS(PE * GATES), .SIMD(SIMD), .WORDS(CONTEXTS * NF * SX), .XBITS(XBITS), .XSIGNED(XSIGNED), .SCALE(XSCALE),
+        .ROWS(PE * GATES), .SIMD(SIMD), .WORDS(DIRECTIONS * NF * SX), .XBITS(XBITS), .XSIGNED(XSIGNED), .SCALE(XSCALE),
         .WBITS(XWBITS), .WSIGNED(XWSIGNED), .BIPOLAR(XBIPOLAR), .FORM(XFORM), .BLOCK(XBLOCK), .ABITS(ABITS),
         .LATE(D - XDEPTH), .D(D), .ALWAYS(SX == SF ? 1 : 0), .WEIGHTS(WX)
     ) columns (.clk, .rst, .en, .step(step && x_on), .on(x_on), .x, .out_data(of_x));
@@ -145,14 +146,14 @@ module lutra_recurrent #(
         .BLOCK(STATE_BLOCK)
     ) states (.clk, .rst, .en, .step(step && h_on), .sum_end(last_sf), .step_end(last_sf && last_nf), .store, .h, .past);
     lutra_recurrent_products #(
-        .ROWS(PE * GATES), .SIMD(SIMD_R), .WORDS(CONTEXTS * NF * SR), .XBITS(HBITS), .XSIGNED(HSIGNED), .SCALE(HSCALE),
+        .ROWS(PE * GATES), .SIMD(SIMD_R), .WORDS(DIRECTIONS * NF * SR), .XBITS(HBITS), .XSIGNED(HSIGNED), .SCALE(HSCALE),
         .WBITS(HWBITS), .WSIGNED(HWSIGNED), .BIPOLAR(HBIPOLAR), .FORM(HFORM), .BLOCK(HBLOCK), .ABITS(ABITS),
         .LATE(D - HDEPTH), .D(D), .ALWAYS(SR == SF ? 1 : 0), .WEIGHTS(WH)
     ) recurrent (
         .clk, .rst, .en, .step(step && h_on), .on(h_on), .x(past & {SIMD_R * HBITS{!initial_d[1]}}), .out_data(of_h));
 
     // Sums, from the bias on.
-    localparam int WORDS = CONTEXTS * NF;
+    localparam int WORDS = DIRECTIONS * NF;
     localparam int BW = WORDS > 1 ? $clog2(WORDS) : 1;
     logic [BW-1:0] place;  // of the sums that come next
     logic [PE*SUMS*ABITS-1:0] bias;

@@ -12,6 +12,7 @@ from lutra.ops.requant.modes import OVERFLOWS, ROUNDINGS
 from lutra.ops.samples import integers, sequences
 
 SIZES = (1, 2, 3, 4, 6)
+CONTEXTS = ((1, 1), (2, 1), (2, 1), (3, 1), (1, 2), (1, 3), (2, 2))  # directions, sequences
 
 
 @st.composite
@@ -49,9 +50,9 @@ def _shifts(draw: st.DrawFn) -> tuple[int, int, int, int, int]:
 
 @st.composite
 def lstms(draw: st.DrawFn) -> Node:
-    """With peepholes and without, of one context and more."""
-    contexts, rows = draw(st.sampled_from((1, 2, 2, 3))), draw(st.sampled_from(SIZES))
-    x, lengths = draw(sequences(SIZES, (contexts,), bits=6))
+    """With peepholes and without, of one context and more, each with weights of its own or some with the same."""
+    (directions, count), rows = draw(st.sampled_from(CONTEXTS)), draw(st.sampled_from(SIZES))
+    x, lengths = draw(sequences(SIZES, (directions * count,), bits=6))
     gate = draw(formats(Range(-512, 511), 10))
     index = draw(formats(gate.range, 6)), draw(formats(gate.range, 6))
     cell = draw(formats(Range(-512, 511), 9))
@@ -59,23 +60,23 @@ def lstms(draw: st.DrawFn) -> Node:
     sigmoid, tanh, cell_tanh = draw(tables(index[0])), draw(tables(index[1])), draw(tables(index_c))
     most = spanned(sigmoid).largest * spanned(cell_tanh).largest
     hidden = draw(formats(Range(-most - 1, most), draw(st.sampled_from((1, 2, 4, 8)))))
-    peepholes = Constant(integers(draw, -4, 3, (contexts, 3, rows))) if draw(st.booleans()) else None
-    op = Lstm(weights(draw, (contexts, 4, rows, x.out.shape[2])), weights(draw, (contexts, 4, rows, rows)),
-              Constant(integers(draw, -64, 63, (contexts, 4, rows))), peepholes, _shifts(draw), gate, index, sigmoid,
+    peepholes = Constant(integers(draw, -4, 3, (directions, 3, rows))) if draw(st.booleans()) else None
+    op = Lstm(weights(draw, (directions, 4, rows, x.out.shape[2])), weights(draw, (directions, 4, rows, rows)),
+              Constant(integers(draw, -64, 63, (directions, 4, rows))), peepholes, _shifts(draw), gate, index, sigmoid,
               tanh, cell, index_c, cell_tanh, hidden)
     return Node(op, (x, lengths))
 
 
 @st.composite
 def grus(draw: st.DrawFn) -> Node:
-    """Of one context and more."""
-    contexts, rows = draw(st.sampled_from((1, 2, 2, 3))), draw(st.sampled_from(SIZES))
-    x, lengths = draw(sequences(SIZES, (contexts,), bits=6))
+    """Of one context and more, each with weights of its own or some with the same."""
+    (directions, count), rows = draw(st.sampled_from(CONTEXTS)), draw(st.sampled_from(SIZES))
+    x, lengths = draw(sequences(SIZES, (directions * count,), bits=6))
     gate, gate_h = draw(formats(Range(-512, 511), 10)), draw(formats(Range(-128, 127), 8))
     index = draw(formats(gate.range, 6)), draw(formats(gate.range, 6))
     hidden = draw(formats(Range(-512, 511), draw(st.sampled_from((1, 2, 4, 8)))))
-    op = Gru(weights(draw, (contexts, 3, rows, x.out.shape[2])), weights(draw, (contexts, 3, rows, rows)),
-             Constant(integers(draw, -64, 63, (contexts, 3, rows))),
-             Constant(integers(draw, -16, 15, (contexts, rows))), _shifts(draw), draw(st.integers(-1, 16)), gate,
+    op = Gru(weights(draw, (directions, 3, rows, x.out.shape[2])), weights(draw, (directions, 3, rows, rows)),
+             Constant(integers(draw, -64, 63, (directions, 3, rows))),
+             Constant(integers(draw, -16, 15, (directions, rows))), _shifts(draw), draw(st.integers(-1, 16)), gate,
              gate_h, index, draw(tables(index[0])), draw(tables(index[1])), hidden)
     return Node(op, (x, lengths))

@@ -18,15 +18,15 @@ Product = Callable[[Array], Array]
 
 
 def product(weights: Constant, largest: int) -> Product:
-    """A function of integers (N, contexts, I) of any numeric type: their products, int64 (N, contexts, gates, H), with
-    weights (contexts, gates, H, I). No partial sum may leave -largest..largest.
+    """A function of integers (N, directions, I) of any numeric type: their products, int64 (N, directions, gates, H),
+    with weights (directions, gates, H, I). No partial sum may leave -largest..largest.
     """
-    contexts, gates, rows, columns = weights.shape
-    matrices = weights.array.astype(float_type(largest)).reshape(contexts, gates * rows, columns).transpose(0, 2, 1)
+    directions, gates, rows, columns = weights.shape
+    matrices = weights.array.astype(float_type(largest)).reshape(directions, gates * rows, columns).transpose(0, 2, 1)
 
     def run(x: Array) -> Array:
-        y = np.matmul(x.astype(matrices.dtype).transpose(1, 0, 2), matrices)  # a matrix of frames for each context
-        ordered: Array = y.transpose(1, 0, 2).reshape(len(x), contexts, gates, rows).astype(np.int64)
+        y = np.matmul(x.astype(matrices.dtype).transpose(1, 0, 2), matrices)  # a matrix of frames for each direction
+        ordered: Array = y.transpose(1, 0, 2).reshape(len(x), directions, gates, rows).astype(np.int64)
         return ordered
 
     return run

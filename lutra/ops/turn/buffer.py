@@ -1,4 +1,4 @@
-"""A memory of two sequences: one is written while the one before is read in another order."""
+"""A memory of two groups of sequences: one is written while the one before is read in another order."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from lutra.hw.netlist import Block
+from lutra.errors import LutraError
+from lutra.hw.netlist import Block, Param
 from lutra.ir import Array, Tensor
 from lutra.ops.base import Cost, Fold, Loop, check_fold, divisors
 from lutra.ops.cost import estimate
@@ -24,8 +25,18 @@ class Buffer(Sequential):
     UNTURN: ClassVar[int]
 
     @abstractmethod
+    def directions_of(self, xs: Xs) -> int:
+        """One or two."""
+
+    @abstractmethod
     def channels(self, xs: Xs) -> int:
         """Of a column of one direction."""
+
+    def check_directions(self, directions: int, sequences: int) -> None:
+        """LutraError unless there is something to turn."""
+        if directions not in (1, 2) or directions * sequences == 1:
+            raise LutraError(f"{self.kind} of {directions} directions of {sequences} sequences",
+                             hint="two directions, or one of several sequences")
 
     def folds(self, xs: Xs) -> tuple[Fold, ...]:
         """Every divisor of a direction's channels."""
@@ -41,8 +52,12 @@ class Buffer(Sequential):
         return self.channels(xs) // self.lanes(fold, xs)[1]
 
     def cycles(self, fold: Fold, xs: Xs) -> int:
-        """One for each word of both directions."""
-        return 2 * xs[0].shape[0] * self.words(fold, xs)
+        """One for each word of all directions."""
+        return self._columns(xs) * xs[1].size * self.directions_of(xs) * self.words(fold, xs)
+
+    def _columns(self, xs: Xs) -> int:
+        """The most that a sequence has."""
+        return xs[0].shape[0] // self.parts(xs[1])[0]
 
     def loop(self, fold: Fold, xs: Xs) -> Loop:
         """There is none; see `times` and `cycles`."""
@@ -50,37 +65,44 @@ class Buffer(Sequential):
 
     def times(self, fold: Fold, xs: Xs, arrivals: tuple[Array, ...], release: Array | None = None,
               ) -> tuple[tuple[Array, ...], Array]:
-        """See `Unit.times`. A sequence is written once its length is there and the one before the one before it was
+        """See `Unit.times`. A group is written once its lengths are there and the group before the one before it was
         read, and read once it is written.
         """
-        lengths = one_a_cycle(arrivals[1])
+        lengths = arrivals[1].reshape(-1, xs[1].size)
         given, latency = self.cycles(fold, xs), self._latency(fold, xs)
-        came = np.maximum(arrivals[0].reshape(len(lengths), -1), lengths[:, None] + 1)
+        comes = arrivals[0].reshape(len(lengths), -1)
         bounds = np.zeros((len(lengths), given), np.int64) if release is None else release.reshape(-1, given) - latency
-        wrote = read = before = -1  # when the last word was written, was read, and of the sequence before was read
-        begins, over = np.empty((2, len(lengths), 1), np.int64), np.empty(len(lengths), np.int64)
-        for b, (comes, bound) in enumerate(zip(_ends(came), _ends(bounds), strict=True)):
-            begins[0, b] = max(wrote, before) + 1
-            over[b] = wrote = max(int(comes), max(wrote, before) + came.shape[1])
-            begins[1, b] = max(wrote, read) + 1
-            before, read = read, max(int(bound), max(wrote, read) + given)
-        taken, there = one_a_cycle(np.maximum(came, begins[0])), one_a_cycle(np.maximum(bounds, begins[1]))
-        room = np.concatenate([np.zeros(min(2, len(over)), np.int64), over[:-2] + 1])
-        return (taken.reshape(-1), one_a_cycle(np.maximum(lengths, room))), there.reshape(-1) + latency
+        wrote, read = [-1, -1], [-1, -1]  # when the last words of groups were written, and were read
+        told, known = [np.full(1, -1)], -1  # when lengths were taken, and the last group's were all there
+        taken, there = np.empty_like(comes), np.empty_like(bounds)
+        for b in range(len(lengths)):
+            own, known = _collected(lengths[b], int(told[-1][-1]), known, wrote)
+            taken[b] = one_a_cycle(np.maximum(comes[b], max(known, wrote[-1] + 1, read[-2] + 1)))
+            wrote.append(int(taken[b, -1]))
+            there[b] = one_a_cycle(np.maximum(bounds[b], max(wrote[-1], read[-1]) + 1))
+            read.append(int(there[b, -1]))
+            told.append(own)
+        return (taken.reshape(-1), np.concatenate(told[1:])), there.reshape(-1) + latency
 
     def _memory(self, fold: Fold, xs: Xs) -> tuple[int, int]:
         """Depth and width."""
-        x = xs[0]
-        return 2 * (1 + self.UNTURN) * x.shape[0] * self.words(fold, xs), fold.pe * x.range.bits
+        kept = self.directions_of(xs) if self.UNTURN else 1
+        return 2 * kept * self._columns(xs) * xs[1].size * self.words(fold, xs), fold.pe * xs[0].range.bits
 
     def _latency(self, fold: Fold, xs: Xs) -> int:
         return 3 if in_block(fold, *self._memory(fold, xs)) else 2
 
+    def blank_params(self, x: Tensor) -> dict[str, Param]:
+        """What stands for columns that a sequence of a group lacks, if it gives any."""
+        return {}
+
     def block(self, fold: Fold, xs: Xs) -> Block:
         """The module of this way."""
         (x, lengths), (depth, width) = xs, self._memory(fold, xs)
-        params = {"WIDTH": width, "WORDS": self.words(fold, xs), "COLUMNS": x.shape[0], "LBITS": lengths.range.bits,
-                  "BLOCK": int(in_block(fold, depth, width))}
+        params: dict[str, Param] = {
+            "WIDTH": width, "WORDS": self.words(fold, xs), "COLUMNS": self._columns(xs), "LBITS": lengths.range.bits,
+            "SEQUENCES": lengths.size, "DIRECTIONS": self.directions_of(xs),
+            "BLOCK": int(in_block(fold, depth, width)), **self.blank_params(x)}
         return Block(f"lutra_{self.kind}", params, {}, (width, lengths.range.bits), (width,), last=True)
 
     def features(self, fold: Fold, xs: Xs, family: str) -> dict[str, float]:
@@ -96,7 +118,13 @@ class Buffer(Sequential):
         return estimate(family, self.kind, self.features(fold, xs, family))
 
 
-def _ends(earliest: Array) -> Array:
-    """When the last word of each row (sequences, words) can be over, one a cycle, none before its own time."""
-    ends: Array = (earliest + np.arange(earliest.shape[1])[::-1]).max(axis=1)
-    return ends
+def _collected(came: Array, last: int, known: int, wrote: list[int]) -> tuple[Array, int]:
+    """When a group's lengths, which come at these times, are taken, and from when on they are known. last: when the one
+    before them was taken; known: from when on those of the group before; wrote: when the last words of groups were
+    written. One passes a register slice of two words; several wait together until those before are done with.
+    """
+    if len(came) == 1:
+        taken = np.maximum(came, max(last, wrote[-2]) + 1)
+        return taken, int(taken[0]) + 1
+    taken = one_a_cycle(np.maximum(came, max(last + 1, known)))
+    return taken, max(int(taken[-1]) + 1, wrote[-1]) + 1
