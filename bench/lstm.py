@@ -149,7 +149,7 @@ def main() -> None:
         drain = cell.unit.depth(cell.fold, cell.xs[0].range) + cell.unit.drain()
         print(f"  ours {ours:,} ({published / ours:.2f} times as fast), bound by {plan.bottleneck.name}; "
               f"drain {drain} of which {cell.unit.drain()} behind the products, "
-              f"{cell.unit.rest(cell.fold, cell.xs[0].range)} cycles a column not hidden", flush=True)
+              f"{cell.unit.rest(cell.fold, cell.xs[0])} cycles a column not hidden", flush=True)
         netlist = assemble(plan.graph, plan.folds, plan.depths)
         if chosen.simulate:
             cycles, equal = measured(plan, netlist)

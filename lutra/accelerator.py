@@ -27,7 +27,7 @@ from lutra.rules.lower import Lowered
 from lutra.sim.csim import CModel
 from lutra.sim.reference import Runner
 from lutra.sim.rtl import PATIENCE, Memory, RtlModel, RtlRun, from_words, to_words
-from lutra.sim.sequences import certain, inside, spread, tidied
+from lutra.sim.sequences import apart, certain, grouped, inside, spread, tidied
 from lutra.tools.cache import Cache
 
 if TYPE_CHECKING:
@@ -83,7 +83,8 @@ class Accelerator:
 
     def run(self, x: Any, raw: bool = False) -> Any:
         """The integer graph, exact: the model's output in its own layout, or with `raw` the output integers, int64."""
-        return single(like(x, self._results(self._runner.outputs(self._fed(x, InputEnd.integers)), raw)))
+        fed, frames = self._groups(x)
+        return single(like(x, self._results(self._apart(self._runner.outputs(fed), frames), raw)))
 
     def simulate(
         self, x: Any, stalls: float = 0.0, seed: int = 0, raw: bool = False, vcd: Path | None = None,
@@ -94,27 +95,27 @@ class Accelerator:
         wake up with nothing are written in any case.
         With backend "hls" by C simulation of the HLS form instead, which has no cycles: none of these apply.
         """
-        fed = self._fed(x, InputEnd.integers)
+        fed, frames = self._groups(x)
         if backend != "rtl" and (stalls or vcd or weights):
             raise LutraError("stalls, waveforms and written weights are of the RTL's simulation",
                              hint='leave them out, or use backend="rtl"')
         ys = (self._received(self._rtl_run(fed, stalls, seed, vcd, weights=weights or {})) if backend == "rtl"
               else self._simulated(fed, backend))
-        return single(like(x, self._results(ys, raw)))
+        return single(like(x, self._results(self._apart(ys, frames), raw)))
 
     def verify(self, x: Any, stalls: float = 0.0, seed: int = 0, backend: str = "rtl") -> int:
         """Simulate the frames and compare every output integer with the integer graph's; how many there were.
 
         LutraError, with the first frame and place, where one differs.
         """
-        fed = self._fed(x, InputEnd.integers)
+        fed, frames = self._groups(x)
         ys = (self._received(self._rtl_run(fed, stalls, seed, None)) if backend == "rtl"
               else self._simulated(fed, backend))
-        pairs = zip(self._results(self._runner.outputs(fed), raw=True), self._results(ys, raw=True), strict=True)
+        ours, theirs = (self._results(self._apart(v, frames), raw=True) for v in (self._runner.outputs(fed), ys))
         integers = sum(_compared(*pair, f"output {k}, " * (len(self.lowered.outputs) > 1), backend)
-                       for k, pair in enumerate(pairs))
+                       for k, pair in enumerate(zip(ours, theirs, strict=True)))
         key = "verified" if backend == "rtl" else f"verified_{backend}"
-        self.measured[key] = {"frames": len(fed[0]), "words": integers, "stalls": stalls, "seed": seed}
+        self.measured[key] = {"frames": frames, "words": integers, "stalls": stalls, "seed": seed}
         return integers
 
     def writes(self, weights: Mapping[str, Any] | None = None) -> Array:
@@ -139,14 +140,16 @@ class Accelerator:
         return replace(self, lowered=replace(self.lowered, graph=plan.graph), plan=plan, measured={})
 
     def integers(self, x: Any) -> list[Array]:
-        """The integers of every node of the integer graph, in order of its nodes."""
-        return self._runner.all(*self._fed(x, InputEnd.integers))
+        """The integers of every node of the integer graph, in order of its nodes; with `interleave` of groups."""
+        return self._runner.all(*self._groups(x)[0])
 
     # -- how fast it is
 
     @property
     def interval(self) -> int:
-        """Cycles from frame to frame in steady state, by the plan's exact schedule."""
+        """Cycles from frame to frame in steady state, by the plan's exact schedule; with `interleave` from group to
+        group of so many sequences.
+        """
         return self.plan.interval
 
     @property
@@ -166,7 +169,7 @@ class Accelerator:
         """
         frames = frames or MEASURED + 2 * -(-self.latency // self.interval)
         rng = np.random.default_rng(0)
-        given = [(end.range, (frames, *end.shape)) for end in self.lowered.inputs]
+        given = [(node.out.range, (frames, *node.out.shape)) for node in self.lowered.graph.inputs]
         drawn = tuple(of.lo + of.step * rng.integers(0, of.levels, shape) for of, shape in given)
         drawn = tuple(np.full_like(x, of.hi) if node in self._sequences.values() else x for x, (of, _), node in zip(
             drawn, given, self.lowered.graph.inputs, strict=True))  # the longest sequences
@@ -268,17 +271,19 @@ class Accelerator:
         that say how many of them are certain. As the HLS form takes and gives them: of sequences all columns.
         """
         rng = np.random.default_rng(seed)
-        fed = tuple(e.range.lo + e.range.step * rng.integers(0, e.range.levels, (frames, *e.shape))
-                    for e in self.lowered.inputs)
+        given = [n.out for n in self.lowered.graph.inputs]
+        fed = tuple(x.range.lo + x.range.step * rng.integers(0, x.range.levels, (frames, *x.shape)) for x in given)
         results = zip(self._runner.outputs(fed), self.lowered.graph.outputs, self.netlist.outputs, strict=True)
         words = [w.reshape(frames, -1) for w in self._encoded(fed, ragged=False)]
         for y, node, end in results:
             bits = node.out.range.bits
             codes = node.out.range.encode(y).reshape(-1, self.netlist.width(end.stream) // bits)
+            found = to_words(codes, bits).reshape(frames, end.parts or 1, -1)
             if node in self._sequences:
                 known = certain(node, self._lengths(node, fed)) * (end.words // node.out.shape[0])
-                words.append(known.astype("<u4").view(np.uint8).reshape(frames, -1))
-            words.append(to_words(codes, bits).reshape(frames, -1))
+                told = known.astype("<u4").view(np.uint8).reshape(frames, end.parts, -1)
+                found = np.concatenate([told, found], axis=2)
+            words.append(found.reshape(frames, -1))
         memory = b"".join(region.image for _, region in self.netlist.regions)
         return memory + np.concatenate(words, axis=1).tobytes()
 
@@ -292,7 +297,8 @@ class Accelerator:
         """The model's output from the integers that a board's driver gives."""
         given = y if isinstance(y, tuple) else (y,)
         nodes = self.lowered.graph.outputs
-        streams = (end.stream(v, n.out.shape) for end, v, n in zip(self.lowered.outputs, given, nodes, strict=True))
+        shapes = ((n.out.shape[0] // self.plan.interleave, *n.out.shape[1:]) for n in nodes)
+        streams = (end.stream(v, of) for end, v, of in zip(self.lowered.outputs, given, shapes, strict=True))
         return single(self._results(tuple(streams), raw=False))
 
     def replan(self, plan: Plan) -> Accelerator:
@@ -332,6 +338,15 @@ class Accelerator:
             with of_input(name, len(names) > 1):
                 fed.append(form(end, frames))
         return tuple(fed)
+
+    def _groups(self, x: Any) -> tuple[tuple[Array, ...], int]:
+        """The integers for each input as the graph takes them, and how many of the model's frames they are."""
+        fed = self._fed(x, InputEnd.integers)
+        return grouped(fed, self.lowered.graph), len(fed[0])
+
+    def _apart(self, ys: tuple[Array, ...], frames: int) -> tuple[Array, ...]:
+        """So many of the model's frames."""
+        return tuple(apart(y, self.plan.interleave, frames) for y in ys)
 
     def _results(self, ys: tuple[Array, ...], raw: bool) -> tuple[Array, ...]:
         return tuple(end.raw(y) if raw else end.real(y) for end, y in zip(self.lowered.outputs, ys, strict=True))

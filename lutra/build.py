@@ -44,6 +44,7 @@ def compile(
     input_range: Span | Mapping[str, Span] | None = None,
     input_scale: float | Mapping[str, float] | None = None,
     tolerance: float | None = None,
+    interleave: int = 1,
     cache: str | os.PathLike[str] | None = None,
 ) -> Accelerator:
     """Compile a quantised network to a dataflow accelerator: an ONNX model (a path, its bytes, or a ModelProto), or a
@@ -66,6 +67,10 @@ def compile(
     is not quantised), compute in fixed point with an error of at most this, in the tensor's own unit; the report says
     where. Without it such a model is refused.
 
+    interleave: how many sequences recurrent layers take in turn, a column of each, so that one's steps hide what the
+    next column of another waits for. Frames are filled up to a multiple of it. It takes memory for as many whole
+    sequences. 1 for networks without such layers.
+
     cache: folder for the results of tools. LutraError names what is in the way: a node, a file, an option.
     """
     from lutra.front import load
@@ -74,7 +79,7 @@ def compile(
     loaded = load(model, example)
     target = find_device(device)
     given = input_formats(loaded, input_range, input_scale)
-    lowered = lower(loaded.graph, given, target.family, lowering(target.family, tolerance))
+    lowered = lower(loaded.graph, given, target.family, lowering(target.family, tolerance), interleave)
     if weights == WRITTEN:
         lowered = replace(lowered, graph=writable(lowered.graph))
     plan = plan_for(lowered.graph, target, clock_mhz, fps, budget, folding, weights)

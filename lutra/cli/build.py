@@ -29,6 +29,8 @@ from lutra.deploy.boards import board as board_named
                    " overwrite; offchip, in the device's memory.")
 @click.option("--backend", type=click.Choice(("rtl", "hls", "both")), default="rtl", show_default=True,
               help="What the folder holds: SystemVerilog, C++ for HLS, or both.")
+@click.option("--interleave", type=int, default=1, show_default=True,
+              help="How many sequences recurrent layers take in turn, a column of each.")
 @options.fed
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("build"), show_default=True,
               help="The build folder.")
@@ -39,9 +41,9 @@ from lutra.deploy.boards import board as board_named
 @options.as_json
 def build(
     model: Path, device: str | None, board: str | None, fps: float | None, budget: float | None, folding: Path | None,
-    clock: float, weights: str, backend: str, input_range: tuple[int, int] | None, input_scale: float | None,
-    formats: tuple[tuple[str, int, int, float], ...], tolerance: float | None, output: Path, measure: bool, synth: bool,
-    place: bool, cache: Path | None, as_json: bool,
+    clock: float, weights: str, backend: str, interleave: int, input_range: tuple[int, int] | None,
+    input_scale: float | None, formats: tuple[tuple[str, int, int, float], ...], tolerance: float | None, output: Path,
+    measure: bool, synth: bool, place: bool, cache: Path | None, as_json: bool,
 ) -> None:
     """Compile MODEL into an accelerator.
 
@@ -57,7 +59,7 @@ def build(
     with steps(2 + len(chosen)) as bar:
         acc = bar.do("compile", lambda: compile_model(
             source, example, target, fps=fps, budget=budget, folding=folding, clock_mhz=clock, weights=weights,
-            tolerance=tolerance, cache=cache, **given))
+            tolerance=tolerance, interleave=interleave, cache=cache, **given))
         for what, verb in chosen:
             bar.do(what, lambda verb=verb: verb(acc))  # type: ignore[misc]
         bar.do("write", lambda: acc.save(output, backend, board))

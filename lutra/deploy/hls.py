@@ -44,7 +44,7 @@ def testbench(netlist: Netlist) -> str:
     """C++ that feeds the top function the frames of a file and compares what comes.
 
     The file holds the words of each region of memory, then for each frame the words of each input and those of each
-    output, whole bytes, little endian; before those of a sequence 32 bits that say how many of them are certain, as
+    output, whole bytes, little endian; before those of each sequence 32 bits that say how many of them are certain, as
     those behind its end may be anything.
     """
     ends = [("in", p, e) for p, e in zip(ports("s_axis", len(netlist.inputs)), netlist.inputs, strict=True)]
@@ -78,12 +78,13 @@ static void send(std::istream &file, hls::stream<ap_uint<BITS> > &stream, int wo
 }}
 
 template <int BITS>
-static int wrong(std::istream &file, hls::stream<ap_axiu<BITS, 0, 0, 0> > &stream, int words, int certain) {{
+static int wrong(std::istream &file, hls::stream<ap_axiu<BITS, 0, 0, 0> > &stream, int words, int certain,
+                 bool last) {{
   int count = 0;
   for (int k = 0; k < words; ++k) {{
     const ap_axiu<BITS, 0, 0, 0> found = stream.read();
     const ap_uint<BITS> wanted = word<BITS>(file);
-    count += (k < certain && found.data != wanted) || found.last != (k == words - 1);
+    count += (k < certain && found.data != wanted) || found.last != (last && k == words - 1);
   }}
   return count;
 }}
@@ -116,5 +117,7 @@ def _region(place: Place) -> str:
 
 
 def _check(port: str, end: End, bits: int) -> str:
-    certain = "int(word<32>(file))" if end.ragged else end.words
-    return f"    faults += wrong<{bits}>(file, {port}, {end.words}, {certain});"
+    if not end.ragged:
+        return f"    faults += wrong<{bits}>(file, {port}, {end.words}, {end.words}, true);"
+    call = f"wrong<{bits}>(file, {port}, {end.words // end.parts}, int(word<32>(file)), s == {end.parts - 1})"
+    return f"    for (int s = 0; s < {end.parts}; ++s) faults += {call};"

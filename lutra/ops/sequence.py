@@ -69,6 +69,11 @@ class Sequential(Join):
         return x
 
 
+def sequences_of(graph: Graph) -> int:
+    """How many sequences a frame is of; one of a graph without any."""
+    return max((n.args[-1].out.size for n in graph.nodes if isinstance(n.op, Sequential)), default=1)
+
+
 def within(lengths: Array, columns: int) -> Array:
     """Which of so many columns of a frame its sequences, of these lengths (N, parts), have: (N, columns)."""
     each = np.arange(columns // lengths.shape[1]) < lengths.astype(np.int64)[..., None]

@@ -8,6 +8,7 @@ import numpy as np
 
 from lutra.errors import LutraError
 from lutra.ir import Array, Graph
+from lutra.ops.sequence import sequences_of
 from lutra.plan.candidates import RESOURCES, network, stream_places, vector
 from lutra.plan.devices import Device
 from lutra.plan.fitting import Fitting, fastest_within
@@ -33,7 +34,8 @@ def for_fps(graph: Graph, device: Device, clock_mhz: float, fps: float, weights:
         raise LutraError(f"a rate of {fps} frames a second", hint="give a positive number")
     choices = network(graph, device.family, stream_places(device, weights))
     fitting = Fitting(graph, device, clock_mhz, choices, prices(device), _capacity(device))
-    interval = int(clock_mhz * 1e6 / fps * (1 + 1e-12))  # a rate that was computed from a whole interval gives it back
+    cycles = sequences_of(graph) * clock_mhz * 1e6 / fps
+    interval = int(cycles * (1 + 1e-12))  # a rate that was computed from a whole interval gives it back
     best = fitting.cheapest(interval)
     if best is None:
         raise _too_fast(fitting, fps, interval)

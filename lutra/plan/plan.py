@@ -11,6 +11,7 @@ from typing import Any
 from lutra.errors import LutraError
 from lutra.ir import Graph, Node
 from lutra.ops.base import SHARED, Cost, Fold
+from lutra.ops.sequence import sequences_of
 from lutra.ops.shared import shared_cost
 from lutra.ops.weights import port_cost
 from lutra.plan.devices import Device, device
@@ -84,8 +85,13 @@ class Plan:
 
     @property
     def fps(self) -> float:
-        """Frames a second."""
-        return self.clock_mhz * 1e6 / self.interval
+        """Frames of the model a second."""
+        return self.interleave * self.clock_mhz * 1e6 / self.interval
+
+    @cached_property
+    def interleave(self) -> int:
+        """How many of the model's frames one of the graph's is, all else being of these: sequences in turn."""
+        return sequences_of(self.graph)
 
     @cached_property
     def traffic(self) -> Mapping[str, float]:
@@ -95,7 +101,7 @@ class Plan:
     @property
     def bandwidth_gbs(self) -> float:
         """What is read of off-chip memory, in 10**9 bytes a second."""
-        return sum(self.traffic.values()) * self.fps / 1e9
+        return sum(self.traffic.values()) * self.fps / self.interleave / 1e9
 
     @cached_property
     def latency(self) -> int:

@@ -24,6 +24,7 @@ from lutra.rules.ends import InputEnd, OutputEnd
 from lutra.rules.entry import InputFormat, input_end, lengths_end, longest_of, moved, ops_graph
 from lutra.rules.gated import gated_product
 from lutra.rules.integers import Lowering, Proof
+from lutra.rules.interleave import interleaved
 from lutra.rules.joins import lower_concat, lower_pairwise
 from lutra.rules.linear import lower_conv, lower_matmul, lower_transposed
 from lutra.rules.order import cut, upsampled
@@ -42,7 +43,9 @@ HARD = (*LAYERS, src.MaxPool, src.AveragePool, src.Recurrent)  # never left to t
 
 @dataclass(frozen=True)
 class Lowered:
-    """The integer graph, what the host does at its ends (in the model's order), and how each chain was shown equal."""
+    """The integer graph, what the host does at its ends (in the model's order), and how each chain was shown equal.
+    Ends are of the model's frames, of which one of the graph's may be several (see `lutra.rules.interleave`).
+    """
 
     graph: Graph
     inputs: tuple[InputEnd, ...]
@@ -60,12 +63,15 @@ class Lowered:
         return self.outputs[0]
 
 
-def lower(source: Graph, given: Given, family: str, low: Lowering | None = None) -> Lowered:
+def lower(
+    source: Graph, given: Given, family: str, low: Lowering | None = None, interleave: int = 1
+) -> Lowered:
     """The integer graph of a source graph; LutraError names the node in the way.
 
     given: what the hardware is fed, for all inputs or by an input's name; without it the model's own input quantiser
     says it (the host then quantises). family: for which devices the cheapest exact form of a chain is chosen. low:
-    keeps what was solved before an error, for those who want to say it.
+    keeps what was solved before an error, for those who want to say it. interleave: how many sequences a frame of the
+    integer graph is, of which recurrent layers take a column each in turn.
     """
     low = low or Lowering(family)
     _check_quantised(source)
@@ -81,11 +87,13 @@ def lower(source: Graph, given: Given, family: str, low: Lowering | None = None)
             _only_host(node, views)
     done = [_output(low, node, views) for node in source.outputs]
     graph = merged(rewrite(Graph(tuple(starts), tuple(node for node, _ in done)), RULES))
-    graph = marked(merged(rewrite(graph, (gated_product,))))
+    graph = merged(rewrite(graph, (gated_product,)))
+    alone = graph.inputs
+    graph = marked(merged(rewrite(interleaved(graph, interleave), RULES)))
     if not any(isinstance(n.op, Hardware) for n in graph.nodes):
         raise LutraError("no operator of the model is quantised: there is nothing to build", "model",
                          "export the model with Quant nodes")
-    fed = tuple(replace(e, shape=n.out.shape) for e, n in zip(ends, graph.inputs, strict=True))
+    fed = tuple(replace(e, shape=n.out.shape) for e, n in zip(ends, alone, strict=True))
     return Lowered(graph, fed, tuple(end for _, end in done), tuple(low.proofs))
 
 

@@ -59,20 +59,20 @@ def _recurrent(low: Lowering, view: View, lengths: Node, op: src.Recurrent, loc:
         node = reshaped(node, (time, size))
         node = _backwards(node, lengths, loc) if op.reverse else node
     else:
-        node = Node(Turn(_cleared(node)), (node, lengths), loc)
+        node = Node(Turn(blank_of(node)), (node, lengths), loc)
         node = Node(cell, (node, lengths), loc)
-        node = Node(Unturn(_cleared(node)), (node, lengths), loc)
+        node = Node(Unturn(blank_of(node)), (node, lengths), loc)
     return View(node, np.arange(node.out.size).reshape(node.out.shape), (Mul(real(2.0**-op.state.fraction)),))
 
 
 def _backwards(node: Node, lengths: Node, loc: str) -> Node:
     """A sequence (T, C) from its last column to its first."""
     time, channels = node.out.shape
-    both = Node(Turn(_cleared(node)), (node, lengths), loc)
+    both = Node(Turn(blank_of(node)), (node, lengths), loc)
     return reshaped(Node(Slice((0, 1, 0), (time, 2, channels)), (both,), loc), (time, channels))
 
 
-def _cleared(node: Node) -> int:
+def blank_of(node: Node) -> int:
     """What stands behind a sequence's end: 0, or the least value of a range without it."""
     return 0 if node.out.range.holds(np.zeros(1, np.int64)) else node.out.range.lo
 
@@ -219,4 +219,4 @@ def _marked(graph: Graph, node: Node) -> Node:
         return node
     if isinstance(found.op, Collapse):
         raise LutraError("labels of CTC's decoding are read again", found.loc, "make them an output, once, and no more")
-    return Node(Mark(_cleared(node)), (node, found.args[-1]), node.loc)
+    return Node(Mark(blank_of(node)), (node, found.args[-1]), node.loc)

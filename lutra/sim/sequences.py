@@ -4,8 +4,25 @@ from __future__ import annotations
 
 import numpy as np
 
-from lutra.ir import Array, Node
+from lutra.ir import Array, Graph, Node
 from lutra.ops.sequence import Sequential, cleared, within
+
+
+def grouped(fed: tuple[Array, ...], graph: Graph) -> tuple[Array, ...]:
+    """Frames of each input (N, ...) as the graph takes them: where those are groups of sequences, as many of them as
+    hold all, the last one filled up with the least values: sequences of one column.
+    """
+    found = []
+    for x, node in zip(fed, graph.inputs, strict=True):
+        lacking = -len(x) % (node.out.size // max(x[0].size, 1)) if len(x) else 0
+        filled = np.concatenate([x, np.full((lacking, *x.shape[1:]), node.out.range.lo, x.dtype)]) if lacking else x
+        found.append(filled.reshape(-1, *node.out.shape))
+    return tuple(found)
+
+
+def apart(y: Array, sequences: int, frames: int) -> Array:
+    """The first `frames` (N, T, ...) of groups of so many sequences (G, sequences * T, ...)."""
+    return y if sequences == 1 else y.reshape(-1, y.shape[1] // sequences, *y.shape[2:])[:frames]
 
 
 def inside(x: Array, lengths: Array) -> Array:

@@ -324,18 +324,25 @@ FAULTS: dict[str, list[tuple[str, str, str]]] = {
         ("turn.sv", "assign in0_ready = busy && !full[wbank]", "assign in0_ready = busy"),  # overruns
         ("turn.sv", "(rbank ? length1 : length0)", "(rbank ? length0 : length1)"),
         ("turn.sv", "rbank ? roffset + AW'(HALF)", "1'b0 ? roffset + AW'(HALF)"),
-        ("turn.sv", "assign offset = !back ? front : begun ? rear : start", "assign offset = !back ? front : rear"),
+        ("turn.sv", "begun ? rears[0+:AW] : starts[which*AW+:AW]", "rears[0+:AW]"),
         ("turn.sv", "AW'(1 - WORDS - STRIDE)", "AW'(1 - STRIDE)"),
         ("turn.sv", "else if (en) valid <= D'({valid, read})", "else valid <= D'({valid, read})"),
-        ("turn.sv", "assign ends   = t == length - 1'b1", "assign ends   = t == length"),
+        ("turn.sv", "round_end && t == longest - 1'b1", "round_end && t == longest"),
+        ("turn.sv", "take && in_data > most", "take"),  # the last length, not the greatest
+        ("turn.sv", "over[0] || t == length - 1'b1", "t == length - 1'b1"),  # back after a round
+        ("turn.sv", "gone[D-1] ?", "1'b0 ?"),
+        ("turn.sv", "AW'(SPAN - WORDS + 1)", "AW'(1)"),
     ],
     "Unturn": [
         ("turn.sv", ".UNTURN(1)", ".UNTURN(0)"),
-        ("turn.sv", "STRIDE = UNTURN != 0 ? 2 * WORDS : WORDS", "STRIDE = 2 * WORDS - UNTURN"),
-        ("turn.sv", "AW'(STRIDE - WORDS + 1)", "AW'(1)"),
+        ("turn.sv", "STRIDE = UNTURN != 0 ? DIRECTIONS * WORDS : WORDS", "STRIDE = DIRECTIONS * WORDS - UNTURN"),
+        ("turn.sv", "AW'(STRIDE - WORDS + 1 - (SEQUENCES - 1) * SPAN)", "AW'(1)"),
         ("turn.sv", "if (write && last_in && wbank) length1", "if (write && last_in) length1"),
-        ("turn.sv", "AW'(length) * AW'(STRIDE) - AW'(WORDS)", "AW'(length) * AW'(STRIDE)"),
-        ("turn.sv", "if (last_word) back <= !back", "if (last_word && ends) back <= !back"),
+        ("turn.sv", "+ AW'(s * SPAN) - AW'(WORDS)", "+ AW'(s * SPAN)"),
+        ("turn.sv", "if (last_word) back <= DIRECTIONS == 2", "if (round_end) back <= DIRECTIONS == 2"),
+        ("turn.sv", "write(write && keep)", "write(write)"),  # columns that a sequence has not
+        ("turn.sv", "offset <= next", "offset <= offset + 1'b1"),
+        ("turn.sv", "which  <= which + 1'b1", "which  <= '0"),  # each as long as the first
     ],
     "Upsample": [
         ("upsample.sv", "wire fresh = first_copy && first_line", "wire fresh = first_line"),

@@ -163,7 +163,7 @@ def test_the_rest_hides_behind_the_other_direction():
     rng = np.random.default_rng(0)
     xs = Tensor((10, 2, 32), Range(-2, 1)), Tensor((1,), Range(1, 10))
     op = lstm(rng, 2, 128, 32, 2, 2)
-    assert op.rest(Fold(1, 16, simd_r=64), xs[0].range) == 0
+    assert op.rest(Fold(1, 16, simd_r=64), xs[0]) == 0
     one, alone = lstm(rng, 1, 128, 32, 2, 2), (Tensor((10, 1, 32), Range(-2, 1)), xs[1])
     fold = Fold(1, 16, simd_r=64)
     assert one.cycles(fold, alone) == 10 * (256 + one.depth(fold, xs[0].range) + 8 - 1 - 2)
