@@ -175,9 +175,14 @@ class Accelerator:
         frames = [s.to_words(v) for s, v in zip(self.inputs, given, strict=True)]
         if len({len(f) for f in frames}) != 1 or not len(frames[0]):
             raise ValueError(f"{', '.join(str(len(f)) for f in frames)} frames: give as many for each input, and some")
+        count = len(frames[0])
+        if lacking := -count % self.facts["group"]:  # whole groups of sequences, the last ones of one column
+            more = [np.full((lacking, *s.shape), s.lo) for s in self.inputs]
+            given = tuple(np.concatenate([v, m]) for v, m in zip(given, more, strict=True))
+            frames = [np.concatenate([f, s.to_words(m)]) for f, s, m in zip(frames, self.inputs, more, strict=True)]
         parts = [slice(at, at + self.batch) for at in range(0, len(frames[0]), self.batch)]
         found = [self._batch([f[part] for f in frames], [v[part] for v in given]) for part in parts]
-        ys = tuple(np.concatenate(y)[:, s.order].reshape(-1, *s.shape)
+        ys = tuple(np.concatenate(y)[:count, s.order].reshape(-1, *s.shape)
                    for y, s in zip(zip(*found, strict=True), self.outputs, strict=True))
         return ys[0] if len(ys) == 1 else ys
 
@@ -185,7 +190,8 @@ class Accelerator:
     def batch(self) -> int:
         """Frames of one transfer."""
         largest = max(stream.size for stream in (*self.inputs, *self.outputs))
-        return max(1, min(LONGEST, FEW) // largest)
+        group: int = self.facts["group"]
+        return max(1, min(LONGEST, FEW) // (group * largest)) * group
 
     def real(self, y: Any) -> Any:
         """What results are worth to the model. RuntimeError where the host has more to do: `lutra.load` can."""
@@ -198,7 +204,7 @@ class Accelerator:
 
     def _batch(self, frames: Sequence[Array], given: Sequence[Array]) -> list[Array]:
         """Words of each input through the board in one transfer; the integers of each output in its own order."""
-        self.transport.write(HOST, FRAMES, len(frames[0]))
+        self.transport.write(HOST, FRAMES, len(frames[0]) // self.facts["counted"])
         sent = [(f[s.known(given)] if s.ragged else f).reshape(-1) for s, f in zip(self.inputs, frames, strict=True)]
         known = [s.known(given) for s in self.outputs]
         sizes = [int(k.sum() if s.ragged else k.size) * s.padded for s, k in zip(self.outputs, known, strict=True)]

@@ -22,8 +22,8 @@ REGIONS = 48  # three memory ports of 16 masters each
 @dataclass(frozen=True)
 class Layout:
     """A stream's words in bytes: `width` bits of a word, padded to `padded` bytes (a power of two), which go over a bus
-    of `bus` bytes; `words` a frame, or at most, where it is ragged. filler: with which the packaged RTL makes frames
-    that long.
+    of `bus` bytes; `words` a frame of the model, or at most, where it is ragged. filler: with which the packaged RTL
+    makes frames that long.
     """
 
     port: str
@@ -75,7 +75,7 @@ def _layout(netlist: Netlist, board: Board, port: str, end: End) -> Layout:
     width = netlist.width(end.stream)
     padded = max(board.least_bytes, 1 << (word_bytes(width) - 1).bit_length())
     ragged = end.ragged and end.filler is None
-    return Layout(port, width, end.words, padded, min(padded, board.bus_bytes), ragged, end.filler)
+    return Layout(port, width, end.words // netlist.sequences, padded, min(padded, board.bus_bytes), ragged, end.filler)
 
 
 def interfaces(netlist: Netlist, board: Board) -> tuple[Interface, ...]:

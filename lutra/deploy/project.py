@@ -42,8 +42,9 @@ def project(
     """
     inputs, outputs = layouts(netlist, board)
     for layout in (*inputs, *outputs):
-        if layout.words * layout.padded > LONGEST:
-            raise LutraError(f"a frame at {layout.port} has {layout.words * layout.padded} bytes", board.name,
+        size = netlist.sequences * layout.words * layout.padded
+        if size > LONGEST:
+            raise LutraError(f"a frame at {layout.port} has {size} bytes", board.name,
                              f"a transfer has at most {LONGEST}")
     buses = interfaces(netlist, board)
     parts = Parts(netlist, inputs, outputs, buses, board, clock_mhz)
@@ -87,7 +88,9 @@ def _driver() -> dict[str, str]:
 
 
 def _format(lowered: Lowered, parts: Parts, identity: int, hls: bool) -> dict[str, Any]:
-    """What `driver.Accelerator.open` reads: streams, addresses, regions, and what is left to the host."""
+    """What `driver.Accelerator.open` reads: streams, of which so many frames go together, and of how many one is that
+    the hardware counts; addresses, regions, and what is left to the host.
+    """
     netlist, board = parts.netlist, parts.board
     if board.kind == "pcie":
         addresses = alveo.address_map(parts)
@@ -100,8 +103,10 @@ def _format(lowered: Lowered, parts: Parts, identity: int, hls: bool) -> dict[st
     ends_out = [_stream(layout, node.out.range, end.index.array.shape) | _sequence(layout, graph, node, hls)
                 for layout, node, end in zip(parts.outputs, graph.outputs, lowered.outputs, strict=True)]
     left = [name for end in lowered.outputs for name in end.operations]
+    group = netlist.sequences
     return {"id": identity, "board": board.name, "kind": board.kind, "inputs": ends_in, "outputs": ends_out,
-            "addresses": addresses, "regions": [p.offset for p in places(netlist)], "left": left}
+            "group": group, "counted": group if hls else 1, "addresses": addresses,
+            "regions": [p.offset for p in places(netlist)], "left": left}
 
 
 def _fed(host: Graph) -> tuple[int, ...]:
@@ -121,7 +126,8 @@ def _sequence(layout: Layout, graph: Graph, node: Node, hls: bool) -> dict[str, 
     if not layout.ragged:
         return {}
     of = graph.inputs.index(lengths_of(graph)[node])
-    return {"columns": node.out.shape[0], "of": of, "ragged": not hls, "blank": getattr(node.op, "blank", 0)}
+    columns = node.out.shape[0] // graph.inputs[of].out.size
+    return {"columns": columns, "of": of, "ragged": not hls, "blank": getattr(node.op, "blank", 0)}
 
 
 def _arrays(lowered: Lowered) -> bytes:

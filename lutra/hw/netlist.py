@@ -167,6 +167,11 @@ class Netlist:
     outputs: tuple[End, ...]
     controlled: bool = True
 
+    @property
+    def sequences(self) -> int:
+        """In how many sequences a frame's streams are, each of them sent by itself; one where there are none."""
+        return max(1, *(end.parts for end in self.outputs))
+
     def width(self, stream: str) -> int:
         """Bits of a stream's words."""
         return self._widths[stream]
