@@ -296,9 +296,8 @@ class Accelerator:
     def from_board(self, y: Any) -> Any:
         """The model's output from the integers that a board's driver gives."""
         given = y if isinstance(y, tuple) else (y,)
-        nodes = self.lowered.graph.outputs
-        shapes = ((n.out.shape[0] // self.plan.interleave, *n.out.shape[1:]) for n in nodes)
-        streams = (end.stream(v, of) for end, v, of in zip(self.lowered.outputs, given, shapes, strict=True))
+        ends = zip(self.lowered.outputs, given, self.lowered.given, strict=True)
+        streams = (end.stream(v, shape) for end, v, shape in ends)
         return single(self._results(tuple(streams), raw=False))
 
     def replan(self, plan: Plan) -> Accelerator:

@@ -133,10 +133,10 @@ def _sequence(layout: Layout, graph: Graph, node: Node, hls: bool) -> dict[str, 
 def _arrays(lowered: Lowered) -> bytes:
     """Orders of elements, and what integers are worth, in the model's layout where they differ by channel."""
     found = {f"input{k}": end.order.array.ravel() for k, end in enumerate(lowered.inputs)}
-    for k, (node, end) in enumerate(zip(lowered.graph.outputs, lowered.outputs, strict=True)):
+    for k, (shape, end) in enumerate(zip(lowered.given, lowered.outputs, strict=True)):
         found[f"output{k}"] = end.index.array.ravel()
         for what, value in (("scale", end.scale.array), ("offset", end.offset.array)):
-            frame = np.broadcast_to(value, node.out.shape).reshape(1, -1)
+            frame = np.broadcast_to(value, shape).reshape(1, -1)
             found[f"{what}{k}"] = end.raw(frame)[0]
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **found)

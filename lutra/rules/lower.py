@@ -17,6 +17,7 @@ from lutra.ir import Constant, Graph, Input, Node, Tensor, rewrite
 from lutra.ops import source as src
 from lutra.ops.base import Hardware
 from lutra.ops.reshape.op import Reshape
+from lutra.ops.sequence import sequences_of
 from lutra.ops.source import Elementwise, real
 from lutra.rules.affine import affine
 from lutra.rules.argmax import lower_argmax
@@ -51,6 +52,12 @@ class Lowered:
     inputs: tuple[InputEnd, ...]
     outputs: tuple[OutputEnd, ...]
     proofs: tuple[Proof, ...]
+
+    @property
+    def given(self) -> tuple[tuple[int, ...], ...]:
+        """The shape that one of the model's frames has on each output's stream."""
+        count, shapes = sequences_of(self.graph), (n.out.shape for n in self.graph.outputs)
+        return tuple(shape if count == 1 else (shape[0] // count, *shape[1:]) for shape in shapes)
 
     @property
     def input(self) -> InputEnd:

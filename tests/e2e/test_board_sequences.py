@@ -65,7 +65,8 @@ def test_batches_of_sequences_are_cut(placed, monkeypatch):
     begin = len(simulated.calls)
     assert same(net.run(acc.to_board(frames)), acc.run(frames, raw=True))
     transfers = [words for words in simulated.calls[begin:] if words[0] == "transfer"]
-    assert len(transfers) == -(-len(LENGTHS) // max(2, acc.plan.interleave)) and len({words[-2] for words in transfers}) > 2  # bytes of the scores
+    assert len(transfers) == -(-len(LENGTHS) // max(2, acc.plan.interleave))
+    assert len({words[-2] for words in transfers}) > 2  # bytes of the scores
 
 
 def test_lengths_that_the_buffer_has_no_room_for(placed, monkeypatch):
