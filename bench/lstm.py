@@ -7,6 +7,8 @@
 
 Lines of 520 columns of 32 pixels, 128 neurons, 82 classes, weights drawn from a seed: Turn, the cell, Unturn, scores,
 arg-max, CTC. Published are milliseconds on a PYNQ-Z1 at 100 MHz.
+
+Then one direction of 32 neurons in steps of so few cycles that the drain shows, alone and with lines in turn.
 """
 
 from __future__ import annotations
@@ -18,26 +20,32 @@ from pathlib import Path
 import numpy as np
 
 from lutra.hw.netlist import Netlist
-from lutra.ir import Constant, Graph, Input, Node, Range, Tensor
+from lutra.ir import Constant, Graph, Input, Node, Range, Tensor, rewrite
 from lutra.ops.argmax.op import ArgMax
 from lutra.ops.collapse.op import Collapse
+from lutra.ops.mark.op import Mark
 from lutra.ops.matmul.op import MatMul
 from lutra.ops.recurrent.op import Lstm
 from lutra.ops.requant.format import Format
+from lutra.ops.reshape.op import Reshape
 from lutra.ops.turn.op import Turn, Unturn
 from lutra.plan.assemble import assemble
 from lutra.plan.devices import Device, device
 from lutra.plan.goals import BUDGET
 from lutra.plan.hand import by_hand
 from lutra.plan.plan import Plan
-from lutra.sim.rtl import RtlModel, to_words
+from lutra.rules.interleave import interleaved
+from lutra.rules.simplify import RULES
+from lutra.sim.rtl import RtlModel, from_words, to_words
 from lutra.synth import Resources, synthesise_block
 from lutra.tools.cache import Cache
 
 DEVICE = "xc7z020"  # of the PYNQ-Z1
 COLUMNS, INPUTS, HIDDEN, CLASSES, CLOCK_MHZ = 520, 32, 128, 82, 100.0
 WITHIN = 0.01  # of what was published
-LINES = 3
+IN_TURN = 1, 2, 4  # lines of a group
+SMALL, FOLD = 32, {"pe": 8, "simd": 32, "simd_r": 32}  # neurons; four cycles a step
+GROUPS = 3  # of lines, that are simulated
 CACHE = Path(__file__).resolve().parents[1] / ".cache" / "lstm"
 
 
@@ -79,26 +87,47 @@ def finn_l(columns: int, hidden: int, inputs: int, classes: int, pe: int, simd: 
     return 2 * columns * (max(hidden_layer, classes) + drain)
 
 
-def network(row: Row) -> Graph:
-    """Formats as released: sums of 16 bits, c of 16, tables of 256 entries and 8 bits; c casts to nearest even."""
-    rng = np.random.default_rng(row.weights * 10 + row.activations)
-    w, a = 1 << (row.weights - 1), 1 << (row.activations - 1)
+def sequence(activations: int) -> tuple[Node, Node]:
+    """Lines and their lengths."""
+    a = 1 << (activations - 1)
     x = Node(Input("x", Tensor((COLUMNS, INPUTS), Range(-a, a - 1))))
-    lengths = Node(Input("lengths", Tensor((1,), Range(1, COLUMNS))))
+    return x, Node(Input("lengths", Tensor((1,), Range(1, COLUMNS))))
+
+
+def cell(rng: np.random.Generator, row: Row, directions: int, hidden: int) -> Lstm:
+    """Formats as released: sums of 16 bits, c of 16, tables of 256 entries and 8 bits; c casts to nearest even."""
+    w = 1 << (row.weights - 1)
     up = 8 - (row.weights - 1) - (row.activations - 1)  # sums have 8 bits behind the point
     scale = max(up, 0)
     index = Format(3, 8, True, "TRN", "SAT")
     steps = np.arange(-128, 128) / 32 * 1.25
     sigmoid, tanh = (Constant(np.rint(64 * v).astype(np.int64)) for v in (1 / (1 + np.exp(-steps)), np.tanh(steps)))
-    cell = Lstm(
-        Constant(rng.integers(-w, w, (2, 4, HIDDEN, INPUTS))), Constant(rng.integers(-w, w, (2, 4, HIDDEN, HIDDEN))),
-        Constant(rng.integers(-128, 128, (2, 4, HIDDEN))), None, (scale, scale, 0, 0, 0),
+    return Lstm(
+        Constant(rng.integers(-w, w, (directions, 4, hidden, INPUTS))),
+        Constant(rng.integers(-w, w, (directions, 4, hidden, hidden))),
+        Constant(rng.integers(-128, 128, (directions, 4, hidden))), None, (scale, scale, 0, 0, 0),
         Format(max(-up, 0), 16, True, "TRN", "WRAP"), (index, index), sigmoid, tanh,
         Format(6, 16, True, "RND_CONV", "SAT"), Format(1, 8, True, "TRN", "SAT"), tanh,
         Format(13 - row.activations, row.activations, True, "RND_CONV", "SAT"))
-    h = Node(cell, (Node(Turn(), (x, lengths)), lengths))
+
+
+def network(row: Row) -> Graph:
+    """Both directions, a score for each class, what the best ones spell."""
+    rng = np.random.default_rng(row.weights * 10 + row.activations)
+    w = 1 << (row.weights - 1)
+    x, lengths = sequence(row.activations)
+    h = Node(cell(rng, row, 2, HIDDEN), (Node(Turn(), (x, lengths)), lengths))
     scores = Node(MatMul(Constant(rng.integers(-w, w, (CLASSES, 2 * HIDDEN)))), (Node(Unturn(), (h, lengths)),))
     return Graph((x, lengths), (Node(Collapse(0), (Node(ArgMax(), (scores,)), lengths)),))
+
+
+def in_turn(lines: int) -> Plan:
+    """One direction of few neurons, W2A2, with so many lines in turn."""
+    x, lengths = sequence(2)
+    each = Node(Reshape((COLUMNS, 1, INPUTS)), (x,))
+    h = Node(cell(np.random.default_rng(0), ROWS[0], 1, SMALL), (each, lengths))
+    graph = Graph((x, lengths), (Node(Mark(), (Node(Reshape((COLUMNS, SMALL)), (h,)), lengths)),))
+    return by_hand(rewrite(interleaved(graph, lines), RULES), device(DEVICE), CLOCK_MHZ, {"lstm0": FOLD})
 
 
 def planned(row: Row) -> Plan:
@@ -108,19 +137,35 @@ def planned(row: Row) -> Plan:
 
 
 def measured(plan: Plan, netlist: Netlist) -> tuple[int, bool]:
-    """Cycles a line in RTL simulation of whole lines, and whether every label is the integers'."""
+    """Cycles a group of lines in RTL simulation of whole lines, and whether all that comes is the integers'."""
     rng = np.random.default_rng(1)
     x, lengths = plan.graph.inputs
-    lines = rng.integers(x.out.range.lo, x.out.range.hi + 1, (LINES, *x.out.shape))
-    counts = np.full((LINES, 1), COLUMNS)
-    lanes = netlist.width(netlist.inputs[0].stream) // x.out.range.bits
-    given = (to_words(x.out.range.encode(lines).reshape(-1, lanes), x.out.range.bits),
-             to_words(lengths.out.range.encode(counts), lengths.out.range.bits))
-    run = RtlModel.build(netlist, Cache(CACHE)).run(given, patience=4 * plan.interval)  # a line in, a line out
-    wanted = plan.graph.evaluate(lines, counts)[plan.graph.outputs[0]][..., 0]
+    (out,) = plan.graph.outputs
+    lines = rng.integers(x.out.range.lo, x.out.range.hi + 1, (GROUPS, *x.out.shape))
+    counts = np.full((GROUPS, lengths.out.size), COLUMNS)
+    lanes, given = (netlist.width(ends[0].stream) // n.out.range.bits
+                    for ends, n in ((netlist.inputs, x), (netlist.outputs, out)))
+    words = (to_words(x.out.range.encode(lines).reshape(-1, lanes), x.out.range.bits),
+             to_words(lengths.out.range.encode(counts).reshape(-1, 1), lengths.out.range.bits))
+    run = RtlModel.build(netlist, Cache(CACHE)).run(words, patience=4 * plan.interval)  # a group in, a group out
     (end,) = run.received
-    found = np.split(end.words[:, 0], end.ends[:-1])
-    return run.timing(LINES).interval, all(np.array_equal(f, w[: len(f)]) for f, w in zip(found, wanted, strict=True))
+    wanted = plan.graph.evaluate(lines, counts)[out].reshape(len(end.ends), -1)
+    found = np.split(out.out.range.decode(from_words(end.words, given, out.out.range.bits)), end.ends[:-1])
+    return run.timing(GROUPS).interval, all(np.array_equal(f.ravel(), w[: f.size])
+                                            for f, w in zip(found, wanted, strict=True))
+
+
+def show_in_turn(simulate: bool) -> None:
+    """Cycles a line with lines in turn."""
+    for lines in IN_TURN:
+        plan = in_turn(lines)
+        (stage,) = [s for s in plan.stages if s.unit.kind == "lstm"]
+        rest = stage.unit.rest(stage.fold, stage.xs[0])
+        print(f"{lines} in turn: {plan.interval / lines:,g} cycles a line, bound by {plan.bottleneck.name}; {rest} "
+              f"cycles a column not hidden; {plan.cost.lut:,.0f} LUT, {plan.cost.bram:g} block memories", flush=True)
+        if simulate:
+            cycles, equal = measured(plan, assemble(plan.graph, plan.folds, plan.depths))
+            print(f"  simulated {cycles / lines:,g}, states {'equal' if equal else 'DIFFER'}", flush=True)
 
 
 def filled(one: Resources, chip: Device, interval: int) -> str:
@@ -163,6 +208,7 @@ def main() -> None:
                   f"published on {DEVICE} {row.used}")
             if chosen.fill:
                 print("  " + filled(one, chosen.fill, ours), flush=True)
+    show_in_turn(chosen.simulate)
 
 
 if __name__ == "__main__":

@@ -70,15 +70,18 @@ def overview(out: Console, acc: Accelerator, folder: Path) -> None:
     """The main figures on the terminal."""
     facts = acc.summary()
     speed, last = facts.throughput, facts.uses[-1]
+    in_turn = f" for {speed.interleave} sequences" if speed.interleave > 1 else ""
     rows: list[tuple[str, str]] = [
         ("throughput", f"{speed.fps:,.0f} frames/s at {speed.clock_mhz:g} MHz"),
-        ("interval", f"{speed.interval:,} cycles, set by {speed.bottleneck}"),
+        ("interval", f"{speed.interval:,} cycles{in_turn}, set by {speed.bottleneck}"),
         ("latency", f"{speed.latency:,} cycles, {speed.latency_us:.4g} µs"),
         (facts.device.lut_kind, f"{last.used.lut:,.0f} {last.how}, {percent(last.share.lut)} of {last.device}"),
         (facts.device.bram_kind, f"{last.used.bram:,.0f}, {percent(last.share.bram)}"),
     ]
     if shared := sum(bool(layer.shares) for layer in facts.layers) // 2:
         rows.append(("shared memories", f"{shared}, of the weights of two layers each"))
+    if speed.waiting:
+        rows.append(("recurrence", f"waited for in {speed.waiting:,} cycles; --interleave {speed.hiding} fills them"))
     if speed.bandwidth_gbs:
         rows.append(("off-chip memory", f"{speed.bandwidth_gbs:.3g} GB/s of {speed.available_gbs:.3g}"))
     if facts.timing:

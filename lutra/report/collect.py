@@ -9,6 +9,7 @@ from lutra.ir import Constant
 from lutra.ops.base import Cost
 from lutra.ops.fifo.op import Fifo
 from lutra.ops.matmul.op import MatMul
+from lutra.ops.recurrent.engine import Recurrent
 from lutra.plan.devices import Device as Chip
 from lutra.plan.memory import available_gbs
 from lutra.plan.plan import Plan
@@ -107,7 +108,17 @@ def _throughput(plan: Plan, target: str, measured: tuple[int, int] | None) -> Th
         measured_latency=latency,
         bandwidth_gbs=plan.bandwidth_gbs,
         available_gbs=available_gbs(plan.device),
+        interleave=plan.interleave,
+        **_waiting(slowest),
     )
+
+
+def _waiting(slowest: Stage) -> dict[str, int]:
+    """How long a recurrent layer that bounds the rate waits for itself, and how many sequences in turn fill that."""
+    unit, fold, x = slowest.unit, slowest.fold, slowest.xs[0]
+    if not isinstance(unit, Recurrent) or not unit.rest(fold, x):
+        return {}
+    return {"waiting": x.shape[0] * unit.rest(fold, x), "hiding": unit.hiding(fold, x)}
 
 
 def _layer(plan: Plan, k: int, synthesised: Cost | None) -> Layer:

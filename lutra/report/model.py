@@ -96,6 +96,8 @@ class Throughput:
 
     `bandwidth_gbs` is what the units read of off-chip memory, of `available_gbs` that the device's gives in practice.
     `bottleneck` names the unit that sets the interval; `next_interval` is what would bound it were that unit free.
+    `interleave` is how many sequences the interval is of. In `waiting` cycles of it a recurrent layer that sets it
+    waits for its own last column; with `hiding` sequences in turn it would in none.
     """
 
     clock_mhz: float
@@ -111,6 +113,9 @@ class Throughput:
     measured_latency: int | None = None
     bandwidth_gbs: float = 0.0
     available_gbs: float = 0.0
+    interleave: int = 1
+    waiting: int = 0
+    hiding: int = 0
 
 
 @dataclass(frozen=True)

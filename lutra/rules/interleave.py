@@ -16,7 +16,7 @@ from lutra.ops.sequence import Sequential
 from lutra.ops.turn.op import Turn, Unturn
 from lutra.rules.recurrent import blank_of
 
-MOST = 16  # sequences of a group: lengths are compared and looked up at once
+MOST = 32  # sequences of a group: lengths are compared and looked up at once
 
 
 def interleaved(graph: Graph, count: int) -> Graph:

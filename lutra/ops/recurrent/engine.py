@@ -190,6 +190,11 @@ class Recurrent(Sequential):
         wanted = sf - states.words + k + x.shape[1] * nf * sf
         return max(0, int((given - wanted).max()) + self.depth(fold, x.range) + self.drain() - 1)
 
+    def hiding(self, fold: Fold, x: Tensor) -> int:
+        """The fewest sequences in turn with which nothing of the drain is left; those that there are, if it is not."""
+        nf, sf = self.step(fold, x.range)
+        return -(-(x.shape[1] * nf * sf + self.rest(fold, x)) // (self.sizes[0] * nf * sf))
+
     def cycles(self, fold: Fold, xs: tuple[Tensor, ...]) -> int:
         """T steps of every context, and rests."""
         self.lanes(fold, xs)
