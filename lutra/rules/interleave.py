@@ -6,6 +6,8 @@ does this with the two directions of one sequence, which hides a drain no longer
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from lutra.errors import LutraError
 from lutra.ir import Graph, Input, Node, Tensor
 from lutra.ops.base import Hardware
@@ -13,6 +15,7 @@ from lutra.ops.maxreduce.op import MaxReduce
 from lutra.ops.recurrent.engine import Recurrent
 from lutra.ops.reshape.op import Reshape
 from lutra.ops.sequence import Sequential
+from lutra.ops.slice.op import Slice
 from lutra.ops.turn.op import Turn, Unturn
 from lutra.rules.recurrent import blank_of
 
@@ -51,10 +54,13 @@ def _grouped(node: Node, args: tuple[Node, ...], count: int) -> Node:
             return _cell(node, op, args, count)
         case Reshape(shape=shape) if shape[0] == node.args[0].out.shape[0]:
             return Node(Reshape((count * shape[0], *shape[1:])), args, node.loc)
-        case Hardware(by_column=True):
-            return Node(node.op, args, node.loc)
+        case Slice(start=(0, *_), stop=(last, *rest)) as op if not isinstance(node.args[0].op, Turn):
+            return Node(replace(op, stop=(count * last, *rest)), args, node.loc)
+        case Hardware(by_column=True) as op if not isinstance(op, Slice):
+            return Node(op, args, node.loc)
     raise LutraError(f"{node.op.kind} of a group of sequences", node.loc,
-                     "leave interleave out: what is done to a sequence has to be done to each of its columns alone")
+                     "leave interleave out: layers that go backwards alone, and what is not done to each column alone, "
+                     "do not go in turn")
 
 
 def _cell(node: Node, op: Recurrent, args: tuple[Node, ...], count: int) -> Node:

@@ -12,6 +12,8 @@ from lutra.ops.matmul.op import MatMul
 from lutra.ops.reorder.op import Reorder
 from lutra.ops.reshape.op import Reshape
 from lutra.ops.sequence import sequences_of
+from lutra.ops.slice.op import Slice
+from lutra.ops.turn.op import Turn
 from lutra.plan.devices import device
 from lutra.plan.folding import by_hand, for_fps
 from lutra.rules.interleave import MOST, interleaved
@@ -51,6 +53,17 @@ def test_a_group_gives_what_each_sequence_gives_alone(make, count):
     turns = rewrite(interleaved(graph, count), RULES)
     assert sequences_of(turns) == count
     assert np.array_equal(values(turns, x, lengths, count), wanted)
+
+
+def test_channels_of_a_group_are_cut():
+    graph = stacked(np.random.default_rng(0))
+    (out,) = graph.outputs
+    cut = Node(Slice((0, 1), (COLUMNS, 3)), out.args[:1])
+    graph = Graph(graph.inputs, (Node(Mark(), (cut, graph.inputs[1])),))
+    x = np.random.default_rng(1).integers(-8, 8, (4, COLUMNS, INPUTS))
+    lengths = np.array([[9], [12], [1], [4]])
+    turns = rewrite(interleaved(graph, 2), RULES)
+    assert np.array_equal(values(turns, x, lengths, 2), values(graph, x, lengths, 1))
 
 
 def kinds(graph):
@@ -120,12 +133,21 @@ def mixed():
     return Graph(graph.inputs, (Node(Mark(), (Node(Reorder(order, (COLUMNS, ROWS)), out.args[:1]), out.args[1])),))
 
 
+def back():
+    """A cell that goes backwards alone."""
+    x = Node(Input("x", Tensor((COLUMNS, INPUTS), activations(4))))
+    lengths = Node(Input("lengths", Tensor((1,), Range(1, COLUMNS))))
+    turned = Node(Slice((0, 1, 0), (COLUMNS, 2, INPUTS)), (Node(Turn(), (x, lengths)),))
+    return Graph((x, lengths), (Node(gru(np.random.default_rng(0), 1, ROWS, INPUTS, 3, 4), (turned, lengths)),))
+
+
 @pytest.mark.parametrize(("graph", "count", "said"), [
     (no_cell, 2, "interleave=2 of a network without recurrent layers"),
     (lambda: stacked(np.random.default_rng(0)), 0, "interleave=0 is no number of sequences"),
     (lambda: stacked(np.random.default_rng(0)), MOST + 1, f"interleave={MOST + 1} is no number of sequences"),
     (beside, 2, "interleave=2 of an input that is no sequence"),
     (mixed, 2, "reorder of a group of sequences"),
+    (back, 2, "slice of a group of sequences"),
 ])
 def test_what_cannot_go_in_turn_is_refused(graph, count, said):
     with pytest.raises(LutraError, match=said):
