@@ -50,6 +50,11 @@ class Sequential(Join):
             raise LutraError(f"columns behind a sequence's end of {blank} where all are in {of}",
                              hint=f"give a blank of the range, such as {of.lo}")
 
+    def check_single(self, lengths: Tensor) -> None:
+        """LutraError where there are several lengths."""
+        if lengths.size != 1:
+            raise LutraError(f"{self.kind} with lengths of {lengths.size} sequences", hint="give one, the longest's")
+
     def check_sequence(self, args: tuple[Tensor, ...], rank: int = 0) -> Tensor:
         """The sequences' tensor; LutraError where the lengths do not fit it, or its axes are not `rank`."""
         if len(args) != 2:

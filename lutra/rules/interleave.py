@@ -11,6 +11,7 @@ from dataclasses import replace
 from lutra.errors import LutraError
 from lutra.ir import Graph, Input, Node, Tensor
 from lutra.ops.base import Hardware
+from lutra.ops.last.op import Last
 from lutra.ops.maxreduce.op import MaxReduce
 from lutra.ops.recurrent.engine import Recurrent
 from lutra.ops.reshape.op import Reshape
@@ -56,11 +57,11 @@ def _grouped(node: Node, args: tuple[Node, ...], count: int) -> Node:
             return Node(Reshape((count * shape[0], *shape[1:])), args, node.loc)
         case Slice(start=(0, *_), stop=(last, *rest)) as op if not isinstance(node.args[0].op, Turn):
             return Node(replace(op, stop=(count * last, *rest)), args, node.loc)
-        case Hardware(by_column=True) as op if not isinstance(op, Slice):
+        case Hardware(by_column=True) as op if not isinstance(op, (Last, Slice)):
             return Node(op, args, node.loc)
     raise LutraError(f"{node.op.kind} of a group of sequences", node.loc,
-                     "leave interleave out: layers that go backwards alone, and what is not done to each column alone, "
-                     "do not go in turn")
+                     "leave interleave out: layers that go backwards alone, last columns, and what is not done to each "
+                     "column alone do not go in turn")
 
 
 def _cell(node: Node, op: Recurrent, args: tuple[Node, ...], count: int) -> Node:

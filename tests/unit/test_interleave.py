@@ -7,6 +7,7 @@ from recurrent_networks import activations, gru, lstm, reader
 from lutra.errors import LutraError
 from lutra.ir import Constant, Graph, Input, Node, Range, Tensor, rewrite
 from lutra.ops.base import Fold
+from lutra.ops.last.op import Last
 from lutra.ops.mark.op import Mark
 from lutra.ops.matmul.op import MatMul
 from lutra.ops.reorder.op import Reorder
@@ -141,6 +142,12 @@ def back():
     return Graph((x, lengths), (Node(gru(np.random.default_rng(0), 1, ROWS, INPUTS, 3, 4), (turned, lengths)),))
 
 
+def ending():
+    """The last column alone."""
+    graph = stacked(np.random.default_rng(0))
+    return Graph(graph.inputs, (Node(Last(), graph.outputs[0].args),))
+
+
 @pytest.mark.parametrize(("graph", "count", "said"), [
     (no_cell, 2, "interleave=2 of a network without recurrent layers"),
     (lambda: stacked(np.random.default_rng(0)), 0, "interleave=0 is no number of sequences"),
@@ -148,6 +155,7 @@ def back():
     (beside, 2, "interleave=2 of an input that is no sequence"),
     (mixed, 2, "reorder of a group of sequences"),
     (back, 2, "slice of a group of sequences"),
+    (ending, 2, "last of a group of sequences"),
 ])
 def test_what_cannot_go_in_turn_is_refused(graph, count, said):
     with pytest.raises(LutraError, match=said):

@@ -35,6 +35,7 @@ class Last(Sequential):
     def infer(self, *args: Tensor) -> Tensor:
         """One column."""
         x = self.check_sequence(args)
+        self.check_single(args[1])
         return Tensor((1, *x.shape[1:]), x.range)
 
     def evaluate(self, *args: Array) -> Array:

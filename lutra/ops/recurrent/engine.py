@@ -110,8 +110,7 @@ class Recurrent(Sequential):
         directions, gates, rows, columns = self.sizes
         if x.shape[1] % directions or x.shape[2] != columns:
             raise LutraError(f"weights of {directions} directions and {columns} columns for {x.shape[1:]}")
-        if args[1].size != 1:
-            raise LutraError(f"lengths of {args[1].size} sequences", hint="the longest one's")
+        self.check_single(args[1])
         check_shape("recurrent weights", self.recurrent, (directions, gates, rows, rows))
         for what, of in (("inputs", x.range), ("weights", self.weights.range), ("states", self.hidden.range),
                          ("recurrent weights", self.recurrent.range)):

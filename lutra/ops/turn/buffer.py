@@ -118,12 +118,13 @@ class Buffer(Sequential):
         return estimate(family, self.kind, self.features(fold, xs, family)) + self._of_group(fold, xs)
 
     def _of_group(self, fold: Fold, xs: Xs) -> Cost:
-        """Counted: of each further sequence its length in four registers, and where it goes on and begins from the back;
-        three of the longest one's. LUTs a bit of these as synthesis for xc7 has them, within 3 % in three designs.
+        """Counted: of each further sequence its length in four registers, and where it goes on and begins from the
+        back; three of the longest one's. LUTs a bit of them as in synthesis for xc7, within 3 % in three designs.
         """
         more, bits = xs[1].size - 1, xs[1].range.bits
         places = 2 * (self.directions_of(xs) - 1) * (self._memory(fold, xs)[0] - 1).bit_length()
-        return Cost(more * float(3 * bits + 2 * places), more * float(4 * bits + places) + (3.0 * bits if more else 0.0))
+        registers = more * (4 * bits + places) + (3 * bits if more else 0)
+        return Cost(float(more * (3 * bits + 2 * places)), float(registers))
 
 
 def _collected(came: Array, last: int, known: int, wrote: list[int]) -> tuple[Array, int]:
