@@ -116,6 +116,7 @@ def test_accuracy_stands_beside_that_of_uniform_bits():
     rows = table_of(page)
     assert [rows[name][1] for name in ("<b>◆ chosen</b>", "W8A8", "W4A8", "W2A8")] == [
         "90.42 %", "91.70 %", "87.36 %", "–"]
+    assert "<b>87.36 %</b><small>W4A8, accuracy: weights of 4 bits" in page  # the best that is within the limit
     assert "91.73 % in floating point" in page and "no accuracy is known" not in page
 
 
