@@ -30,7 +30,7 @@ from lutra.train.checkpoint import read
 from lutra.zoo.nets.resnet import ResNet
 from lutra.zoo.trainable import CIFAR
 
-WIDTHS, PROBES, IMAGES, AT_ONCE = (2, 3, 4, 6, 8), 10, 256, 250
+WIDTHS, PROBES, IMAGES, AT_ONCE, FPS = (2, 3, 4, 6, 8), 10, 256, 250, 1000
 
 
 def main() -> None:
@@ -53,8 +53,9 @@ def main() -> None:
     board.show("bits", " ".join(str(b.weights) for b in plan.bits.values()))
     q.calibrate(q.quantize(net, plan.recipe(hawq.DYADIC)), [x], "mse")
     net.eval()
-    acc = lutra.compile(net, x[:2], device="xcu280", fps=1, cache=args.cache)
+    acc = lutra.compile(net, x[:2], device="xcu280", fps=FPS, cache=args.cache)
     steps(board, acc)
+    board.show(f"LUTs reckoned, {FPS} frames/s", float(acc.plan.cost.lut))
     compared(board, acc, net, Pixels(*CIFAR)(torch.from_numpy(data.x_test[: args.images])), data.y_test)
     if args.frames:
         frames = Pixels(*CIFAR)(torch.from_numpy(data.x_test[: args.frames]))
