@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -20,7 +21,7 @@ from lutra.train.stages import Progress, Run, Settings, right
 from lutra.zoo.trainable import Bits, Trainable, trainable
 
 CHECKPOINT, NETWORK, MODEL = "checkpoint.pt", "network.pt", "network.onnx"
-EVERY = 200  # steps between checkpoints
+EVERY, SECONDS = 200, 30.0  # steps and time between checkpoints, whichever is less
 SEED = 1 << 20  # seeds and epochs lie below it
 Watch = Callable[[Progress], None]
 
@@ -89,12 +90,14 @@ def train(name: str, folder: Path, out: Path, options: Options, watch: Watch = l
     elif options.start is not None:
         run.start(weights_of(options.start))
     with _logs(out) as log:
+        kept = time.monotonic()
         for now in run.train():
             last = now.batch == now.batches
             if last:
                 now = replace(now, accuracy=run.accuracy(options.checked))
-            if last or now.batch % EVERY == 0:
+            if last or now.batch % EVERY == 0 or time.monotonic() > kept + SECONDS:
                 write(checkpoint, run.state())
+                kept = time.monotonic()
             watch(now)
             log(now)
     write(checkpoint, run.state())
