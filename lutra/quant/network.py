@@ -17,6 +17,7 @@ from lutra.quant.finite import checked, diverged, finite, known
 from lutra.quant.fitting import fit_normalisation, fit_weight
 from lutra.quant.operators import Operators
 from lutra.quant.recipe import NORMALISATION, Recipe, base
+from lutra.quant.recurrent.native import in_any_precision
 from lutra.quant.sites import Site
 
 Net = TypeVar("Net", bound=nn.Module)
@@ -139,6 +140,8 @@ def quantize(net: Net, recipe: Recipe) -> Net:
         if path and "parametrizations" not in path.split("."):
             module.register_forward_pre_hook(Enter(casts, path))
             module.register_forward_hook(Leave(casts))
+        if isinstance(module, nn.RNNBase):
+            in_any_precision(module)
     own = type(net)
     first = QuantisedSequential if isinstance(net, nn.Sequential) else Quantised
     net.__class__ = type(own.__name__, (first, own), {

@@ -1,5 +1,7 @@
 """Networks that make one answer of a whole sequence: PyTorch, the integer graph, the RTL and C simulation agree."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -81,3 +83,50 @@ def test_final_states_that_are_no_frames_are_refused():
     for how, said in ((lambda h: h, "its first axis is not the batch"), (torch.relu, "of final states")):
         with pytest.raises(LutraError, match=said):
             lutra.compile(quantised(States(how), x), x)
+
+
+class ColumnsFirst(nn.Module):
+    """Recurrent layers as PyTorch makes them by default, columns before the batch, behind a layer on each column."""
+
+    def __init__(self, end):
+        super().__init__()
+        self.first, self.lstm, self.gru = nn.Linear(6, 5), nn.LSTM(5, 4, bidirectional=True), nn.GRU(8, 3)
+        self.out, self.end = nn.Linear(3, 4), end
+
+    def forward(self, x):
+        h, _ = self.lstm(torch.relu(self.first(x)).permute(1, 0, 2))
+        return self.end(self, self.gru(torch.relu(h))[0])
+
+
+ENDS = {"last": lambda net, h: net.out(h[-1]), "columns": lambda net, h: net.out(h).transpose(0, 1)}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_columns_may_be_before_the_batch_inside(end):
+    torch.manual_seed(1)
+    x = torch.rand(len(LENGTHS), LONGEST, 6) * 4 - 2
+    net = quantised(ColumnsFirst(ENDS[end]), x)
+    found = lutra.compile(net, x[:2], "xc7z020").run((x.numpy(), LENGTHS))
+    again = copy.deepcopy(net)
+    for y, row, (length,) in zip(found, x, LENGTHS.tolist(), strict=True):
+        wanted = net(row[None, :length])
+        assert torch.equal(again(row[None, :length]), wanted)
+        assert np.array_equal(y if end == "last" else y[:length], wanted[0].detach().double().numpy())
+    assert len(np.unique(found)) > 6
+
+
+@pytest.mark.parametrize(("end", "said"), [
+    (lambda net, h: net.out(h), "its first axis is not the batch"),
+    (lambda net, h: net.out(h.mean(0)), "mean reads data whose first axis is not the batch"),
+    (lambda net, h: torch.cat((h, h), 2), "cat reads data whose first axis is not the batch"),
+])
+def test_what_needs_the_batch_first_is_refused(end, said):
+    net = quantised(ColumnsFirst(end), torch.rand(4, LONGEST, 6))
+    with pytest.raises(LutraError, match=said):
+        lutra.compile(net, torch.zeros(2, LONGEST, 6), "xc7z020")
+
+
+def test_wrong_inputs_of_a_layer_are_still_said():
+    net = quantised(ColumnsFirst(ENDS["last"]), torch.rand(4, LONGEST, 6))
+    with pytest.raises(RuntimeError, match="Expected 5, got 4"):
+        net.lstm(torch.rand(3, 2, 4))

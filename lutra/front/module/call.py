@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from lutra.errors import LutraError
+from lutra.front.batch import elsewhere
 from lutra.front.operators import TABLES
 from lutra.front.shaping import reshaped
 from lutra.front.values import Call, Const, Stream, Value
@@ -62,7 +63,9 @@ class Aten:
     def call(self, op: str, *inputs: Any, domain: str = "", outputs: int = 1, **attrs: Any) -> Any:
         """What the import of an ONNX operator makes of these inputs; numbers and lists become constants."""
         values = tuple(None if v is None else constant(v) for v in inputs)
-        return TABLES[domain][op](Call(op, self.loc, values, attrs, OPSET, outputs))
+        call, handler = Call(op, self.loc, values, attrs, OPSET, outputs), TABLES[domain][op]
+        moved = elsewhere(call, handler)
+        return handler(call) if moved is None else moved
 
     def join(self, op: Op, streams: tuple[Stream, ...]) -> Stream:
         """What an operator makes of several streams."""

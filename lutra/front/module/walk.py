@@ -10,10 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lutra.errors import LutraError
+from lutra.front.batch import Moved
 from lutra.front.model import Model, Port
 from lutra.front.module import program as aten
 from lutra.front.module import tensors
 from lutra.front.module.call import Aten, Stacked
+from lutra.front.module.columns import translated
 from lutra.front.module.export import exported, torch_folder
 from lutra.front.module.operators import TRANSLATORS
 from lutra.front.module.place import operator, places
@@ -119,8 +121,9 @@ class _Walk:
         named, sources = (aten.arguments(node, *both) for both in ((args, kwargs), (node.args, node.kwargs)))
         given = {k: self.quantised.const(v, sources[k]) for k, v in named.items()}
         shapes = aten.shapes(node)
-        result = TRANSLATORS[aten.key(node)](Aten(operator(node), self.places[node], given, shapes,
-                                                  self._lengths))
+        key = aten.key(node)
+        result = translated(key, Aten(operator(node), self.places[node], given, shapes, self._lengths),
+                            TRANSLATORS[key])
         for value, shape in zip(result if isinstance(result, tuple) else (result,), shapes, strict=False):
             if isinstance(value, Stream) and value.shape != shape:
                 raise LutraError(f"its result of shape {shape} would have the shape {value.shape} for other batches",
@@ -140,6 +143,8 @@ class _Walk:
         if isinstance(value, Stacked):
             raise LutraError("its first axis is not the batch", f"output {shown(node.name)}",
                              "give each part as an output of its own, as h_n[-1]")
+        if isinstance(value, Moved):
+            raise LutraError("its first axis is not the batch", f"output {shown(node.name)}", "transpose it back")
         if not isinstance(value, Stream):
             raise LutraError("it does not depend on the network's input", f"output {shown(node.name)}",
                              "leave it out of what forward returns")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from lutra.errors import LutraError
 from lutra.quant.recurrent.exported import final_states
@@ -15,6 +16,17 @@ from lutra.quant.recurrent.sequence import Parameters
 
 if TYPE_CHECKING:
     from lutra.quant.operators import Operators
+
+
+def in_any_precision(module: nn.RNNBase) -> None:
+    """Let a layer take numbers of double precision, as operators before it give them where single is not exact:
+    PyTorch's check asks for the weights' own precision.
+    """
+    module.check_forward_args = partial(_check, module)  # type: ignore[method-assign]
+
+
+def _check(module: nn.RNNBase, x: Tensor, hidden: Any, sizes: Tensor | None) -> None:
+    type(module).check_forward_args(module, x.to(next(module.parameters()).dtype), hidden, sizes)
 
 
 def native(mode: Operators, func: Any, *args: Any) -> tuple[Tensor, ...]:
