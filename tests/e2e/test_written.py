@@ -130,5 +130,5 @@ def test_faults_are_found(acc, frames, others, file, right, wrong):
         run = model.run(words, stalls=0.3, writes=acc.writes(others), patience=20_000)
     except LutraError:
         return
-    (found,) = acc._decoded(acc._words_of(run))
+    (found,) = acc._received(run)
     assert not np.array_equal(acc.lowered.outputs[0].raw(found), expected)

@@ -48,7 +48,9 @@ class Rescale(Elementwise):
         return max(self.mul.shape[0], self.add.shape[0])
 
     def infer(self, *args: Tensor) -> Tensor:
-        """The same shape; the narrowest interval, found at both ends of x's range, since each channel is monotone."""
+        """The same shape; the narrowest interval, or from 0 with a gap, found at both ends of x's range, since each
+        channel is monotone.
+        """
         (x,) = args
         for what, constant in (("mul", self.mul), ("add", self.add)):
             if len(constant.shape) != 1 or constant.array.dtype.kind not in "iu":
