@@ -51,20 +51,31 @@ def _beside(plan: BitPlan) -> Table:
     """Costs and scores of the plan and of uniform bits, and what was measured of them."""
     from lutra.report.bits import choices, percent, short
 
-    names, measured = list(plan.cost), plan.measured
+    uniform, measured = plan.uniform, plan.measured
+    names = [n for n in plan.cost if plan.cost[n] or any(u.cost[n] for u in uniform)]
     labelled = measured is not None and measured.by == "accuracy"
     figure = percent if labelled else short
     rows = []
     for row in choices(plan.data()):
-        name = "chosen" if row["chosen"] else "{weights} and {activations} bits everywhere".format(**row["bits"])
+        name = "chosen" if row["chosen"] else "W{weights}A{activations}".format(**row["bits"])
         own = () if measured is None else ("–" if row["measured"] is None else figure(row["measured"]),)
-        rows.append((name, *(f"{row['cost'][n]:,.6g}" for n in names), *own, f"{row['score']:.3g}"))
-    found = () if measured is None else ("accuracy" if labelled else "divergence measured",)
-    return table(("", *names, *found, f"{SCORES.get(plan.method, 'score')}, sum"), rows)
+        rows.append((name, *(_count(row["cost"][n]) for n in names), *own, f"{row['score']:.3g}"))
+    score = SCORES.get(plan.method, "score")
+    found = () if measured is None else ("accuracy" if labelled else f"{score}, whole",)
+    return table(("", *names, *found, f"{score}, sum"), rows)
+
+
+def _count(value: float) -> str:
+    """As short as a column of a terminal needs it."""
+    return f"{value / 1e6:,.0f} M" if value >= 1e8 else f"{value:,.0f}"
 
 
 def _next(outcome: Outcome) -> str | None:
-    return f"lutra build {shlex.quote(str(outcome.files['model']))}" if "model" in outcome.files else None
+    if "model" not in outcome.files:
+        return None
+    target = outcome.target
+    to = f" --device {shlex.quote(target.device)} --fps {target.fps:g} --clock {target.clock_mhz:g}" if target else ""
+    return f"lutra build {shlex.quote(str(outcome.files['model']))}{to}"
 
 
 def show(to: Console, outcome: Outcome) -> None:
@@ -74,6 +85,7 @@ def show(to: Console, outcome: Outcome) -> None:
     if plan.uniform:
         to.print()
         to.print(_beside(plan))
+        to.print(plain("W4A8: weights of 4 bits and inputs of 8 in every layer"), style="dim")
     if outcome.accuracy:
         to.print()
         to.print(table((f"of {outcome.checked:,} test images", "right"),

@@ -70,6 +70,7 @@ class Outcome:
         plan, files: what was written, by "plan", "report", "network" and "model".
         refused: why there is no model file, if there is none.
         accuracy: shares of test images that are right, see `tuned`; empty without data. checked: how many they are of.
+        target: the device that was asked for.
     """
 
     plan: BitPlan
@@ -77,6 +78,7 @@ class Outcome:
     refused: str | None
     accuracy: Mapping[str, float]
     checked: int
+    target: Target | None
 
 
 def quantised(subject: Subject, way: Way, asked: Asked, out: Path, watch: Watch, images: Images | None = None,
@@ -111,7 +113,7 @@ def quantised(subject: Subject, way: Way, asked: Asked, out: Path, watch: Watch,
         files["model"] = q.export(net, example, out / MODEL)
     except LutraError as e:
         refused = str(e)
-    return Outcome(plan, files, refused, accuracy, checked)
+    return Outcome(plan, files, refused, accuracy, checked, asked.target)
 
 
 def _tests(subject: Subject, images: Images, tuning: Tuning) -> tuple[torch.Tensor, torch.Tensor]:
