@@ -42,7 +42,7 @@ BITS = click.IntRange(1, 24)
 @click.option("--check", "checked", type=int, default=1000, show_default=True,
               help="Test images whose outputs are compared with the compiled network's.")
 @options.device
-@click.option("--out", type=click.Path(path_type=Path), help="The folder of checkpoints and results, by default "
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="The folder of checkpoints and results, by default "
               "runs/NAME.")
 @click.option("--resume", is_flag=True, help="Go on where the folder's checkpoint stands.")
 @options.as_json
