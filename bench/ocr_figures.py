@@ -23,8 +23,10 @@ def table(found: Mapping[str, Point]) -> str:
 
 
 def curve(found: Mapping[str, Point]) -> str:
-    """As an SVG, with LUTs by synthesis along the axis; labels stand apart from one another, right of their points."""
-    points = sorted((p["lut"], p["integers"], name) for name, p in found.items() if "lut" in p)
+    """As an SVG, with LUTs by synthesis along the axis; labels stand apart from one another, right of their points.
+    What reads less than half of the characters is left out.
+    """
+    points = sorted((p["lut"], p["integers"], name) for name, p in found.items() if "lut" in p and p["integers"] >= 50)
     low = 10 * (min(y for _, y, _ in points) // 10)
     right = 5000 * (max(x for x, _, _ in points) // 5000 + 1)
 
