@@ -1,11 +1,16 @@
 """Searches over bits beside maintained packages that do the same, on the published ResNet-20 of CIFAR-10, in one run.
 
     python bench/bits_peers.py nncf [--probes 50] [--images 512]
+    python bench/bits_peers.py mct
 
 The packages are installed by hand, beside lutra, its own dependencies, onnx and pillow:
 
     nncf    traces of the Hessian (HAWQ-V2). 3.0 has left the estimator out: pip install nncf==3.4.0 jsonschema
             jstyleson matplotlib pandas, for what it needs, and then pip install --no-deps nncf==2.14.1
+    mct     images without data, and mixed precision: pip install --no-deps model-compression-toolkit==2.6.1
+            edge-mdt-tpc==1.3.0 mct-quantizers==1.7.0 edge-mdt-cl==1.1.0, and pip install "pydantic<2.12" "networkx<3.6"
+            tqdm pillow scikit-learn scikit-image PuLP "matplotlib<3.10"; without torchvision four of its transforms
+            are stood in for
 """
 
 from __future__ import annotations
@@ -21,7 +26,7 @@ from lutra.train.checkpoint import read
 from lutra.zoo.nets.resnet import ResNet
 from lutra.zoo.trainable import CIFAR
 
-PEERS = {"nncf": "peer_nncf"}  # each a module with `compare(board, net, x, labels, args)`
+PEERS = {"nncf": "peer_nncf", "mct": "peer_mct"}  # each a module with `compare(board, net, x, labels, args)`
 
 
 def main() -> None:
