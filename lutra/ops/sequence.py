@@ -12,7 +12,7 @@ import numpy as np
 
 from lutra.errors import LutraError
 from lutra.ir import Array, Graph, Node, Range, Tensor
-from lutra.ops.base import Join
+from lutra.ops.base import Fold, Join, check_fold, divisors
 from lutra.ops.events import Events, one_a_cycle
 
 
@@ -72,6 +72,23 @@ class Sequential(Join):
             raise LutraError(f"sequences of up to {lengths.range.hi} columns where there is room for "
                              f"{x.shape[0] // parts}", hint="a length is in 1 .. T")
         return x
+
+
+class Passing(Sequential):
+    """Reads the columns as they come, `fold.pe` channels a word, a word a cycle, and gives such words."""
+
+    def folds(self, xs: tuple[Tensor, ...]) -> tuple[Fold, ...]:
+        """Every divisor of the channels."""
+        return tuple(Fold(pe=d, simd=d) for d in divisors(xs[0].channels))
+
+    def lanes(self, fold: Fold, xs: tuple[Tensor, ...]) -> tuple[tuple[int, ...], int]:
+        """`fold.pe` in and out. LutraError where it does not divide the channels."""
+        check_fold("pe", fold.pe, xs[0].channels, "channels")
+        return (fold.pe, 1), fold.pe
+
+    def cycles(self, fold: Fold, xs: tuple[Tensor, ...]) -> int:
+        """One a word that it reads."""
+        return xs[0].size // self.lanes(fold, xs)[1]
 
 
 def sequences_of(graph: Graph) -> int:

@@ -34,6 +34,14 @@ class Chain(nn.Module):
         return scores, self.collapse(scores.argmax(2)), h
 
 
+def quantised(net, x):
+    inner = q.Recurrent(state=q.Fixed(4, 3, True), sums=q.Fixed(9, 5, True), memory=q.Fixed(8, 5, True),
+                        sigmoid_index=q.Fixed(5, 2, True), tanh_index=q.Fixed(5, 3, True))
+    q.quantize(net, q.Recipe(q.Fixed(3), q.Fixed(4, signed=True), recurrent=inner, first_last=0))
+    q.calibrate(net, [x])
+    return net.eval()
+
+
 def calibrated(net, x):
     torch.manual_seed(3)
     with torch.no_grad():
@@ -41,11 +49,7 @@ def calibrated(net, x):
             p.mul_(4)  # into the bends of the tables
         net.out.weight.copy_(torch.randint(-3, 4, net.out.weight.shape))
         net.out.bias.zero_()
-    inner = q.Recurrent(state=q.Fixed(4, 3, True), sums=q.Fixed(9, 5, True), memory=q.Fixed(8, 5, True),
-                        sigmoid_index=q.Fixed(5, 2, True), tanh_index=q.Fixed(5, 3, True))
-    q.quantize(net, q.Recipe(q.Fixed(3), q.Fixed(4, signed=True), recurrent=inner, first_last=0))
-    q.calibrate(net, [x])
-    return net.eval()
+    return quantised(net, x)
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import copy
 import numpy as np
 import pytest
 import torch
-from test_hls_sequences import LENGTHS, LONGEST
+from test_hls_sequences import LENGTHS, LONGEST, quantised
 from torch import nn
 
 import lutra
@@ -32,23 +32,19 @@ class Heads(nn.Module):
         return tuple(out(h) for out, h in zip(self.out, states, strict=True))
 
 
-def quantised(net, x):
+def loud(net, x):
     torch.manual_seed(5)
     with torch.no_grad():
         for p in net.parameters():
             p.mul_(3)
-    inner = q.Recurrent(state=q.Fixed(4, 3, True), sums=q.Fixed(9, 5, True), memory=q.Fixed(8, 5, True),
-                        sigmoid_index=q.Fixed(5, 2, True), tanh_index=q.Fixed(5, 3, True))
-    q.quantize(net, q.Recipe(q.Fixed(3), q.Fixed(4, signed=True), recurrent=inner, first_last=0))
-    q.calibrate(net, [x])
-    return net.eval()
+    return quantised(net, x)
 
 
 @pytest.fixture(scope="module")
 def heads(cache):
     torch.manual_seed(0)
     x = torch.rand(len(LENGTHS), LONGEST, 6) * 4 - 2
-    net = quantised(Heads(), x)
+    net = loud(Heads(), x)
     return net, lutra.compile(net, x[:2], "xc7z020", fps=100_000, cache=cache), x
 
 
@@ -82,7 +78,7 @@ def test_final_states_that_are_no_frames_are_refused():
     x = torch.rand(2, LONGEST, 6)
     for how, said in ((lambda h: h, "its first axis is not the batch"), (torch.relu, "of final states")):
         with pytest.raises(LutraError, match=said):
-            lutra.compile(quantised(States(how), x), x)
+            lutra.compile(loud(States(how), x), x)
 
 
 class ColumnsFirst(nn.Module):
@@ -105,7 +101,7 @@ ENDS = {"last": lambda net, h: net.out(h[-1]), "columns": lambda net, h: net.out
 def test_columns_may_be_before_the_batch_inside(end):
     torch.manual_seed(1)
     x = torch.rand(len(LENGTHS), LONGEST, 6) * 4 - 2
-    net = quantised(ColumnsFirst(ENDS[end]), x)
+    net = loud(ColumnsFirst(ENDS[end]), x)
     found = lutra.compile(net, x[:2], "xc7z020").run((x.numpy(), LENGTHS))
     again = copy.deepcopy(net)
     for y, row, (length,) in zip(found, x, LENGTHS.tolist(), strict=True):
@@ -121,12 +117,12 @@ def test_columns_may_be_before_the_batch_inside(end):
     (lambda net, h: torch.cat((h, h), 2), "cat reads data whose first axis is not the batch"),
 ])
 def test_what_needs_the_batch_first_is_refused(end, said):
-    net = quantised(ColumnsFirst(end), torch.rand(4, LONGEST, 6))
+    net = loud(ColumnsFirst(end), torch.rand(4, LONGEST, 6))
     with pytest.raises(LutraError, match=said):
         lutra.compile(net, torch.zeros(2, LONGEST, 6), "xc7z020")
 
 
 def test_wrong_inputs_of_a_layer_are_still_said():
-    net = quantised(ColumnsFirst(ENDS["last"]), torch.rand(4, LONGEST, 6))
+    net = loud(ColumnsFirst(ENDS["last"]), torch.rand(4, LONGEST, 6))
     with pytest.raises(RuntimeError, match="Expected 5, got 4"):
         net.lstm(torch.rand(3, 2, 4))

@@ -9,17 +9,17 @@ import numpy as np
 
 from lutra.hw.netlist import Block
 from lutra.ir import Array, Node, Tensor
-from lutra.ops.base import Cost, Fold, Loop, check_fold, divisors
+from lutra.ops.base import Cost, Fold, Loop
 from lutra.ops.cost import estimate
 from lutra.ops.events import events
-from lutra.ops.sequence import Sequential, behind_slice
+from lutra.ops.sequence import Passing, behind_slice
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
 
 @dataclass(frozen=True)
-class Last(Sequential):
+class Last(Passing):
     """(T, ..., C), lengths -> (1, ..., C): the column before a sequence's end. `fold.pe` channels a word."""
 
     ragged = False
@@ -42,19 +42,6 @@ class Last(Sequential):
         """In 64 bits."""
         x, lengths = args[0].astype(np.int64), args[1].astype(np.int64)
         return np.take_along_axis(x, lengths.reshape(-1, *(1,) * (x.ndim - 1)) - 1, axis=1)
-
-    def folds(self, xs: tuple[Tensor, ...]) -> tuple[Fold, ...]:
-        """Every divisor of the channels."""
-        return tuple(Fold(pe=d, simd=d) for d in divisors(xs[0].channels))
-
-    def lanes(self, fold: Fold, xs: tuple[Tensor, ...]) -> tuple[tuple[int, ...], int]:
-        """`fold.pe` in and out. LutraError where it does not divide the channels."""
-        check_fold("pe", fold.pe, xs[0].channels, "channels")
-        return (fold.pe, 1), fold.pe
-
-    def cycles(self, fold: Fold, xs: tuple[Tensor, ...]) -> int:
-        """One a word that it reads."""
-        return xs[0].size // self.lanes(fold, xs)[1]
 
     def loop(self, fold: Fold, xs: tuple[Tensor, ...]) -> Loop:
         """A word in each slot, out in those of the last column."""

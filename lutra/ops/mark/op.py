@@ -9,17 +9,17 @@ import numpy as np
 
 from lutra.hw.netlist import Block
 from lutra.ir import Array, Node, Tensor
-from lutra.ops.base import Cost, Fold, Loop, check_fold, divisors
+from lutra.ops.base import Cost, Fold, Loop
 from lutra.ops.cost import estimate
 from lutra.ops.events import events
-from lutra.ops.sequence import Sequential, behind_slice, cleared, single
+from lutra.ops.sequence import Passing, behind_slice, cleared, single
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
 
 @dataclass(frozen=True)
-class Mark(Sequential):
+class Mark(Passing):
     """(B T, ..., C), lengths (B,) -> the same, with `blank` behind each sequence's end. `fold.pe` channels a word."""
 
     blank: int = 0
@@ -33,19 +33,6 @@ class Mark(Sequential):
     def evaluate(self, *args: Array) -> Array:
         """In 64 bits."""
         return cleared(args[0].astype(np.int64), args[1], self.blank)
-
-    def folds(self, xs: tuple[Tensor, ...]) -> tuple[Fold, ...]:
-        """Every divisor of the channels."""
-        return tuple(Fold(pe=d, simd=d) for d in divisors(xs[0].channels))
-
-    def lanes(self, fold: Fold, xs: tuple[Tensor, ...]) -> tuple[tuple[int, ...], int]:
-        """`fold.pe` in and out. LutraError where it does not divide the channels."""
-        check_fold("pe", fold.pe, xs[0].channels, "channels")
-        return (fold.pe, 1), fold.pe
-
-    def cycles(self, fold: Fold, xs: tuple[Tensor, ...]) -> int:
-        """One a word."""
-        return xs[0].size // self.lanes(fold, xs)[1]
 
     def loop(self, fold: Fold, xs: tuple[Tensor, ...]) -> Loop:
         """A word in and out in each slot."""
