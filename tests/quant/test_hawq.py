@@ -112,6 +112,78 @@ def test_traces_of_inputs_are_within_four_standard_errors_and_images_do_not_touc
         assert abs(trace.trace - exact) < 4 * trace.error, path
 
 
+class Bent(Net):
+    """Piecewise linear in each layer's weights and inputs alone."""
+
+    def forward(self, x):
+        return self.last(torch.relu(self.hidden(torch.relu(self.norm(self.conv(x))).flatten(1))))
+
+
+@pytest.fixture(scope="module")
+def bent():
+    torch.manual_seed(3)
+    return Bent().double()
+
+
+def test_where_a_network_is_piecewise_linear_traces_of_gauss_newton_are_the_hessians(bent, batches):
+    every = modules(bent)
+    found = hawq.weight_traces(bent, every, batches, F.cross_entropy, 400, 0, curvature="gauss-newton")
+    read = hawq.input_traces(bent, every, batches, F.cross_entropy, 400, 0, curvature="gauss-newton")
+    for path in every:
+        exact = exact_of_weight(bent, path, batches).trace().item()
+        assert found[path].probes == 400 and abs(found[path].trace - exact) < 4 * found[path].error, path
+        exact, _ = exact_of_input(bent, path, batches)
+        assert abs(read[path].trace - exact) < 4 * read[path].error, path
+
+
+def test_the_error_of_a_gauss_newton_estimate_is_that_of_a_layer_probed_alone(bent, batches):
+    """2 (|G|^2 - sum G_kk^2) of each batch, G the Gram matrix of roots J' S, one row for each image and class."""
+    found = hawq.weight_traces(bent, modules(bent), batches, F.cross_entropy, 1200, 0, curvature="gauss-newton")
+    images = sum(len(x) for x, _ in batches)
+    for path, trace in found.items():
+        variance = 0.0
+        for x, _ in batches:
+            def outputs(weight, x=x, path=path):
+                return functional_call(bent, {f"{path}.weight": weight}, (x,))
+
+            weight = bent.get_parameter(f"{path}.weight").detach()
+            slope = torch.autograd.functional.jacobian(outputs, weight).flatten(2)
+            p = bent(x).detach().softmax(1)
+            root = p.sqrt().diag_embed() - p.unsqueeze(2) * p.sqrt().unsqueeze(1)
+            rows = torch.einsum("nck,ncd->ndk", slope, root).flatten(0, 1) / images**0.5
+            gram = rows @ rows.T
+            variance += 2 * (gram.square().sum() - gram.diagonal().square().sum()).item()
+        assert trace.error == pytest.approx((variance / 1200) ** 0.5, rel=0.1), path
+
+
+@pytest.mark.parametrize("labels", [torch.tensor([[0, 3], [-100, 1], [2, -100]]),
+                                    torch.rand(3, 4, 2, generator=torch.Generator().manual_seed(5)).double()])
+def test_labels_may_be_left_out_or_probabilities_and_outputs_many(labels):
+    """Two classifications an image, by one linear layer: its Hessian is of Gauss and Newton, whole."""
+    torch.manual_seed(6)
+    net, x = nn.Sequential(nn.Linear(5, 8), nn.Unflatten(1, (4, 2))).double(), torch.randn(3, 5).double()
+    found = hawq.weight_traces(net, {"0": net[0]}, [(x, labels)], F.cross_entropy, 400, 0, curvature="gauss-newton")
+    exact = exact_of_weight(net, "0", [(x, labels)]).trace().item()
+    assert abs(found["0"].trace - exact) < 4 * found["0"].error < 0.4 * exact
+
+
+def test_a_search_takes_gauss_newton_of_cross_entropy_and_the_hessian_where_it_is_asked_for(net, batches, tmp_path):
+    def traces(**given):
+        return hawq.search(net, batches, OPTIONS, {"size": 10**6}, probes=5, keep=tmp_path, **given).omega.weights
+
+    def rooted(out, labels):
+        return F.cross_entropy(out, labels).sqrt()
+
+    rest = (modules(net), batches, F.cross_entropy, 5)
+    assert traces() == traces() == hawq.weight_traces(net, *rest, curvature="gauss-newton")
+    assert traces(curvature="hessian") == hawq.weight_traces(net, *rest) != traces()
+    assert traces(loss=rooted) == hawq.weight_traces(net, modules(net), batches, rooted, 5)
+    with pytest.raises(LutraError, match=r"root of the curvature of .*rooted"):
+        traces(loss=rooted, curvature="gauss-newton")
+    with pytest.raises(LutraError, match="no curvature is called 'newton'"):
+        traces(curvature="newton")
+
+
 def test_few_probes_are_enough_for_a_loose_tolerance_and_the_same_for_a_seed(net, batches):
     few, again = (hawq.weight_traces(net, modules(net), batches, F.cross_entropy, 60, 0.5, seed=3) for _ in range(2))
     assert few == again and next(iter(few.values())).probes < 60

@@ -14,7 +14,7 @@ import lutra.quant as q
 from lutra.cli import call
 from lutra.errors import LutraError
 from lutra.quant import hawq
-from lutra.quant.hawq.products import Curvature
+from lutra.quant.hawq.gauss_newton import GaussNewton
 from lutra.quant.search.costs import Bits
 from lutra.quant.search.plan import BitPlan
 from lutra.train import tuning
@@ -139,16 +139,16 @@ def test_another_limit_takes_up_the_traces(folder, tmp_path, capsys, monkeypatch
     arguments = ("--data", folder / "images", "--activations", "4,8", *SEARCH, "-o", tmp_path, "--bits")
     assert command(folder, capsys, *arguments, 4)[0] == 0
     first = BitPlan.read(tmp_path / "plan.json")
-    monkeypatch.setattr(Curvature, "product", _refuse)
+    monkeypatch.setattr(GaussNewton, "estimate", _refuse)
     assert command(folder, capsys, *arguments, 6)[0] == 0
     second = BitPlan.read(tmp_path / "plan.json")
     assert second.layers == first.layers and second.score < first.score
     code, _, err = command(folder, capsys, *arguments, 6, "--seed", 1)
-    assert code == 2 and "a product was taken" in err
+    assert code == 2 and "a probe was taken" in err
 
 
 def _refuse(*_):
-    raise LutraError("a product was taken")
+    raise LutraError("a probe was taken")
 
 
 def test_a_search_that_was_stopped_goes_on_as_if_it_had_not(folder, tmp_path):

@@ -1,6 +1,7 @@
 """What quantising a layer costs in loss, to second order (HAWQ-V2, arXiv 1911.03852, section 3.2).
 
-Omega of a layer = mean eigenvalue of its weights' block * |Q(W) - W|^2, and the same for its inputs, of one image.
+Omega of a layer = mean eigenvalue of its weights' block * |Q(W) - W|^2, and the same for its inputs, of one image. The
+block is the Hessian's, or that of its Gauss-Newton part (`gauss_newton`), as the traces are.
 """
 
 from __future__ import annotations

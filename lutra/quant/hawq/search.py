@@ -15,7 +15,7 @@ from lutra.errors import LutraError
 from lutra.quant.hawq.data import facts, taken
 from lutra.quant.hawq.omega import Errors, Omega, input_errors, weight_errors
 from lutra.quant.hawq.products import Batch, Loss
-from lutra.quant.hawq.traces import input_traces, weight_traces
+from lutra.quant.hawq.traces import curvature_of, input_traces, weight_traces
 from lutra.quant.kinds import Fixed, Scaled
 from lutra.quant.recipe import Recipe
 from lutra.quant.search.choice import Problem, problem
@@ -43,7 +43,7 @@ def search(
     net: nn.Module, batches: Iterable[Batch], options: Sequence[Bits], limits: Mapping[str, float], *,
     cost: Cost = COST, base: Recipe = RECIPE, ties: Iterable[Collection[str]] = (),
     loss: Loss = F.cross_entropy, inputs: bool = True, probes: int = 50, tolerance: float = 1e-3, seed: int = 0,
-    images: int = 512, keep: Path | None = None, watch: Watch = unseen,
+    images: int = 512, curvature: str | None = None, keep: Path | None = None, watch: Watch = unseen,
 ) -> Found:
     """The bits of each layer's weights and inputs for which the expected loss is least within the limits.
 
@@ -57,10 +57,13 @@ def search(
         loss: of the network's outputs and the labels, the mean over the batch.
         inputs: look at inputs too; their bits are those of the options either way.
         probes, tolerance, seed: of the traces.
+        curvature: "hessian", which is the paper's, or "gauss-newton", which is the same where the network is piecewise
+            linear, takes a third of the time, and errs far less after as many probes; None: the latter if `loss` is
+            torch.nn.functional.cross_entropy, for which alone it is known.
         keep: folder in which probes are kept, and taken up again for the same network, images and seed.
 
     Raises LutraError: no limit, one that cannot be met (names the least), no batch or no labels, a loss that is not
-    finite, two modules that share a weight.
+    finite, two modules that share a weight, a curvature that is not known of the loss.
     """
     if not options:
         raise LutraError("there are no bits to choose among", "the search", "pass options such as Bits(4, 8)")
@@ -72,8 +75,9 @@ def search(
     key = (facts(data), getattr(loss, "__module__", ""), getattr(loss, "__qualname__", repr(loss)), seed)
     kept = Kept(keep, digest(net, "hawq", *key))
     rest = (modules, data, loss, probes, tolerance, seed)
-    weights = weight_traces(net, *rest, _told(watch, "traces of weights"), kept)
-    read = input_traces(net, *rest, _told(watch, "traces of inputs"), kept) if inputs else {}
+    curvature = curvature or curvature_of(loss)
+    weights = weight_traces(net, *rest, _told(watch, "traces of weights"), kept, curvature)
+    read = input_traces(net, *rest, _told(watch, "traces of inputs"), kept, curvature) if inputs else {}
     errors = _input_errors(net, modules, data, base, {o.activations for o in options}, keep, key) if inputs else {}
     omega = Omega(weights, read, weight_errors(modules, base, {o.weights for o in options}), errors)
     posed = problem(found, options, omega, cost, [*ties, *same_input(found)])
