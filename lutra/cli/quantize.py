@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 BITS = click.IntRange(1, 24)
 COUNT = click.IntRange(1)
 POSITIVE = click.FloatRange(0, min_open=True)
-IMAGES = {"hawq": 512, "zeroq": 96}
-DISTILLED = 300  # steps
+IMAGES = {"hawq": 512, "zeroq": 576}
+DISTILLED = 50  # steps
 
 
 def _numbers(kind: Callable[[str], Any], example: str) -> Callable[..., tuple[Any, ...]]:
@@ -67,11 +67,11 @@ _bits, _floats = _numbers(int, "2,3,4,8"), _numbers(float, "0.485,0.456,0.406")
               help="Of pixels from 0 to 1, taken off before they are inputs; one for each channel, with --deviation.")
 @click.option("--deviation", default="", callback=_floats, help="That they are divided by then.")
 @click.option("--flips", is_flag=True, help="Mirror and shift images in training.")
-@click.option("--images", "count", type=COUNT, help="How many are distilled, or drawn from --data: 96, for hawq 512.")
+@click.option("--images", "count", type=COUNT, help="How many are distilled, or drawn from --data: 576, for hawq 512.")
 @click.option("--probes", type=click.IntRange(2), default=50, show_default=True, help="Of each trace, at most.")
 @click.option("--epochs", type=click.IntRange(0), default=0, show_default=True,
               help="Of training in fixed point after the choice, on --data.")
-@click.option("--steps", type=COUNT, help="Of that training, instead of epochs; without --data of distillation: 300.")
+@click.option("--steps", type=COUNT, help="Of that training, instead of epochs; without --data of distillation: 50.")
 @click.option("--batch", type=click.IntRange(2), default=128, show_default=True, help="Images of a step of training.")
 @click.option("--rate", type=POSITIVE, default=5e-4, show_default=True, help="Adam's in that training.")
 @click.option("--check", "checked", type=COUNT, default=1000, show_default=True,

@@ -70,7 +70,7 @@ def test_the_loss_falls_a_hundredfold_and_statistics_match():
     net = network().train()
     net.a.weight.requires_grad_(False)
     before = copy.deepcopy(net.state_dict())
-    found = zeroq.distill(net, PRIOR, count=8, steps=60, seed=1)
+    found = zeroq.distill(net, PRIOR, count=8, steps=150, seed=1)
     assert found.images.shape == (8, 2, 8, 8) and found.images.min() >= 0 and found.images.max() <= 1
     assert found.loss < found.before / 100
     assert net.training and not net.a.weight.requires_grad and net.c.weight.requires_grad
@@ -86,23 +86,54 @@ def test_the_same_seed_gives_the_same_images():
     assert torch.equal(first, again) and not torch.equal(first, other)
 
 
-@pytest.mark.parametrize("statistic", ["batch", "image"])
-def test_the_loss_is_the_papers(statistic):
-    """Of the noise that it begins with, by NumPy, of the input and one normalisation."""
+@pytest.mark.parametrize(("statistic", "batch", "own"), [("batch", 96, 4), ("image", 96, 1), ("batch", 2, 2)])
+def test_the_loss_is_the_papers(statistic, batch, own):
+    """Of the noise that it begins with, by NumPy, of the input and one normalisation; the mean over batches."""
     norm = nn.BatchNorm2d(2).eval()
     norm.running_mean.copy_(torch.tensor([0.5, -1]))
     norm.running_var.copy_(torch.tensor([4, 0.25]))
     prior = zeroq.Prior.normalised((2, 4, 4), (0.5, 0.5), (0.25, 0.25))
     assert prior.low == (-2.0, -2.0) and prior.high == (2.0, 2.0) and prior.standard
-    x = prior.noise(3, 7).numpy()
-    parts = [x[i : i + 1] for i in range(3)] if statistic == "image" else [x]
+    x = prior.noise(4, 7).numpy()
     losses = []
-    for part in parts:
+    for part in (x[i : i + own] for i in range(0, 4, own)):
         mean, deviation = part.mean((0, 2, 3)), part.std((0, 2, 3))
         losses.append(((mean - [0.5, -1]) ** 2 + (deviation - [2, 0.5]) ** 2).sum()
                       + (mean**2 + (deviation - 1) ** 2).sum())
-    found = zeroq.distill(norm, prior, 3, 1, statistic, seed=7)
+    seen = []
+    found = zeroq.distill(norm, prior, 4, 5, statistic, seed=7, batch=batch, start="noise", watch=seen.append)
     assert found.before == pytest.approx(sum(losses) / len(losses), rel=1e-4)
+    assert found.loss < found.before and found.images.shape == x.shape
+    assert [(s.done, s.total) for s in seen] == [(k, -(-4 // batch) * 5) for k in range(1, -(-4 // batch) * 5 + 1)]
+
+
+def test_scenes_differ_as_photographs_do():
+    prior = zeroq.Prior((3, 16, 24), (-9.0,), (9.0,), standard=True)
+    x = prior.scenes(1000, 0)
+    assert torch.equal(x, prior.scenes(1000, 0)) and not torch.equal(x, prior.scenes(1000, 1))
+    torch.testing.assert_close(x.mean((0, 2, 3)), torch.zeros(3), atol=1e-4, rtol=0)
+    torch.testing.assert_close(x.std((0, 2, 3)), torch.ones(3), atol=1e-4, rtol=0)
+    assert torch.corrcoef(x.transpose(0, 1).reshape(3, -1))[0, 1].item() == pytest.approx(0.8, abs=0.02)
+    assert 0.15 < x.mean((2, 3)).var(0).mean() < 0.35  # between images, as bright ones differ from dark ones
+    for axis in (2, 3):  # leaves are opaque, of one colour, as wide as high
+        same = (x.narrow(axis, 1, 15) == x.narrow(axis, 0, 15)).float().mean()
+        assert 0.55 < same < 0.8
+        power = torch.fft.fft(x, dim=axis).abs().square().mean((0, 1, 5 - axis))
+        assert 1.5 < power[1] / power[2] < 3 and 1.5 < power[2] / power[4] < 3  # about 1/frequency along a line
+
+
+def test_scenes_are_within_the_range_and_noise_where_there_are_no_places():
+    prior = zeroq.Prior((2, 8, 8), (0.0, 1.0), (1.0, 5.0))
+    x = prior.scenes(200, 3)
+    assert bool((x >= prior.edges()[0]).all() and (x <= prior.edges()[1]).all())
+    torch.testing.assert_close(x.mean((0, 2, 3)), torch.tensor([0.5, 3.0]), atol=0.05, rtol=0)
+    torch.testing.assert_close(x.std((0, 2, 3)), torch.tensor([0.25, 1.0]), atol=0, rtol=0.1)  # clamped
+    assert prior.deviation == (0.25 + 1) / 2
+    for shape in ((5,), (3, 1, 1)):
+        flat = zeroq.Prior(shape, (0.0,), (1.0,))
+        assert torch.equal(flat.scenes(4, 1), flat.noise(4, 1))
+    line = zeroq.Prior((2, 32), (-9.0,), (9.0,), standard=True).scenes(500, 2)
+    assert line.shape == (500, 2, 32) and 0.5 < (line[..., 1:] == line[..., :-1]).float().mean() < 0.8
 
 
 @pytest.mark.parametrize("change, what", [
@@ -124,7 +155,9 @@ def test_bad_options_are_refused():
         zeroq.distill(narrow, PRIOR, 4, 1, "image")
     assert zeroq.distill(narrow, PRIOR, 4, 1).steps == 1
     for work, what in ((lambda: zeroq.distill(network(), PRIOR, 0), "0 images"),
+                       (lambda: zeroq.distill(network(), PRIOR, batch=0), "batches of 0"),
                        (lambda: zeroq.distill(network(), PRIOR, statistic="both"), "'both'"),
+                       (lambda: zeroq.distill(network(), PRIOR, start="zero"), "'zero'"),
                        (lambda: zeroq.Prior((2, 8), (1.0,), (0.5,)), "low lies below high"),
                        (lambda: zeroq.Prior((2, 8), (0.0,) * 3, (1.0,)), "3 numbers of low"),
                        (lambda: zeroq.Prior((), (0.0,), (1.0,)), "shape"),

@@ -6,9 +6,10 @@ normalisation i under x against those it has stored, and of x itself where its o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -23,12 +24,14 @@ from lutra.quant.zeroq.prior import Prior
 EPSILON = 1e-6  # of variances, before the root
 FEWEST = 2  # elements that statistics are taken of
 STATISTICS = ("batch", "image")
-LEAST_RATE = 1e-4
+STARTS = ("scenes", "noise")
 
 
 @dataclass(frozen=True)
 class Distilled:
-    """Images (N, *shape) whose loss, after so many `steps`, is `loss`; that of the noise they began as was `before`."""
+    """Images (N, *shape) whose loss, after so many `steps`, is `loss`; that of those they began as was `before`. Of
+    several batches, the means.
+    """
 
     images: Tensor
     before: float
@@ -37,17 +40,22 @@ class Distilled:
     seed: int
 
 
-def distill(net: nn.Module, prior: Prior, count: int = 32, steps: int = 500, statistic: str = "batch",
-            rate: float = 0.5, seed: int = 0, watch: Watch = unseen) -> Distilled:
+def distill(net: nn.Module, prior: Prior, count: int = 32, steps: int = 50, statistic: str = "batch",
+            rate: float = 0.2, seed: int = 0, watch: Watch = unseen, batch: int = 96, start: str = "scenes",
+            ) -> Distilled:
     """Inputs under which the inputs of the network's BatchNorm layers have the statistics that these remember.
 
     What it takes:
         net: in floating point; left as it was.
         prior: shape, range and, where they are known, statistics of inputs; numbers are clamped to the range.
         count: of images.
-        steps: of Adam at `rate`, which is lowered to a tenth where the loss has not fallen for a fifth of them.
+        steps: of Adam at `rate`, in deviations of the inputs, which falls along half a cosine.
         statistic: "batch", of each channel over all images and places, or "image", over the places of each image, its
             squared distances averaged. Variances are biased in both. Few places make the latter a poor statistic.
+        batch: at most so many images together, of as equal batches as can be, one after the other: as memory allows.
+        start: what images begin as, "scenes" (`Prior.scenes`) or "noise", which is white, as the paper has it. Batches'
+            statistics say nothing of how images differ, nor of frequencies behind the first layers: what those begin
+            with, they keep.
 
     Returns those of the least loss that was seen; the same ones for the same seed.
 
@@ -56,13 +64,31 @@ def distill(net: nn.Module, prior: Prior, count: int = 32, steps: int = 500, sta
     """
     if statistic not in STATISTICS:
         raise LutraError(f"no statistic is called {statistic!r}", "distill", f"one of {', '.join(STATISTICS)}")
-    if count < 1 or steps < 1:
-        raise LutraError(f"{count} images, {steps} steps", "distill", "at least one of each")
+    if start not in STARTS:
+        raise LutraError(f"images do not begin as {start!r}", "distill", f"one of {', '.join(STARTS)}")
+    if count < 1 or steps < 1 or batch < 1:
+        raise LutraError(f"{count} images, batches of {batch}, {steps} steps", "distill", "at least one of each")
+    begun = (prior.scenes if start == "scenes" else prior.noise)(count, seed)
+    parts = begun.tensor_split(-(-count // batch))
+
+    def told(before: int, done: int, value: float) -> None:
+        watch(Progress("distil", before + done, steps * len(parts), value))
+
+    found = [_batch(net, prior, part, steps, statistic, rate, partial(told, k * steps)) for k, part in enumerate(parts)]
+    shares = [len(part) / count for part in parts]
+    return Distilled(torch.cat([x for x, _, _ in found]),
+                     sum(s * before for s, (_, before, _) in zip(shares, found, strict=True)),
+                     sum(s * loss for s, (_, _, loss) in zip(shares, found, strict=True)), steps, seed)
+
+
+def _batch(net: nn.Module, prior: Prior, begun: Tensor, steps: int, statistic: str, rate: float,
+           told: Callable[[int, float], None]) -> tuple[Tensor, float, float]:
+    """Images of the least loss, the loss of those they began as, and theirs."""
     device = next((p.device for p in net.parameters()), torch.device("cpu"))
     low, high = (t.to(device) for t in prior.edges())
-    x = fast(prior.noise(count, seed).to(device)).requires_grad_()
-    optimiser = torch.optim.Adam([x], rate)
-    schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(optimiser, patience=max(steps // 5, 1), min_lr=LEAST_RATE)
+    x = fast(begun.to(device)).requires_grad_()
+    optimiser = torch.optim.Adam([x], rate * prior.deviation)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     best, least, before = x.detach().clone(), float("inf"), float("nan")
     with still(net, gradients=False), _statistics(net, statistic == "image") as distances:
         for step in range(steps + 1):  # the last one only looks
@@ -74,11 +100,11 @@ def distill(net: nn.Module, prior: Prior, count: int = 32, steps: int = 500, sta
             if step < steps:
                 x.grad, = torch.autograd.grad(loss, x)
                 optimiser.step()
-                schedule.step(value)
+                schedule.step()
                 with torch.no_grad():
                     x.clamp_(low, high)
-                watch(Progress("distil", step + 1, steps, value))
-    return Distilled(best, before, least, steps, seed)
+                told(step + 1, value)
+    return best, before, least
 
 
 def _loss(net: nn.Module, x: Tensor, distances: list[Tensor], prior: Prior, each: bool) -> Tensor:

@@ -34,19 +34,21 @@ class Options:
 
     Its fields:
         weights, activations: bits that a layer may have.
-        count, steps, statistic: of distilled images, see `distill`.
+        count, steps, statistic, batch, start: of distilled images, see `distill`.
         method: how ranges are found, "max", "percentile" or "mse".
         buckets: bound of the frontier's size; None: exact whatever its size.
     """
 
     weights: tuple[int, ...] = (2, 3, 4, 5, 6, 8)
     activations: tuple[int, ...] = (8,)
-    count: int = 96
-    steps: int = 300
+    count: int = 576
+    steps: int = 50
     statistic: str = "batch"
     method: str = "mse"
     seed: int = 0
     buckets: int | None = 1 << 14
+    batch: int = 96
+    start: str = "scenes"
 
     def __post_init__(self) -> None:
         pairs(self.weights, self.activations)
@@ -96,7 +98,8 @@ def search(net: nn.Module, prior: Prior, limits: Mapping[str, float], cost: Cost
 def distilled(net: nn.Module, prior: Prior, options: Options, keep: Path | None = None,
               watch: Watch = unseen) -> Tensor:
     """The images of `distill`, those that are kept in the folder if there are any."""
-    facts = (prior, options.count, options.steps, options.statistic, options.seed)
+    own = {name: getattr(options, name) for name in ("count", "steps", "statistic", "seed", "batch", "start")}
+    facts = (prior, "leaves, cosine", *own.values())
     path = keep / f"{digest(net, *facts)}.pt" if keep else None
     if path and path.exists():
         try:
@@ -105,7 +108,7 @@ def distilled(net: nn.Module, prior: Prior, options: Options, keep: Path | None 
             return images
         except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, AssertionError) as e:
             raise LutraError("what is kept there is damaged", str(path), "remove the file") from e
-    images = distill(net, prior, options.count, options.steps, options.statistic, seed=options.seed, watch=watch).images
+    images = distill(net, prior, **own, watch=watch).images
     if path:
         buffer = io.BytesIO()
         torch.save(images.cpu(), buffer)
