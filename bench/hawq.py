@@ -92,7 +92,8 @@ def plans(found: hawq.Found, size: float) -> dict[str, BitPlan]:
     worst = solve([[-s for s in options] for options in posed.scores],
                   {"size": sizes, "no less": [[-c for c in options] for options in sizes]},
                   {"size": size, "no less": -0.98 * size})
-    bits = {path: posed.options[k] for group, k in zip(posed.ties, worst, strict=True) for path in group}
+    bits = {path: options[k][0].bits for group, options, k in zip(posed.ties, posed.options, worst, strict=True)
+            for path in group}
     uniform = dict.fromkeys(bits, Bits(4, ACTIVATIONS))
     return {"mix": found.plan, "uniform 4 bits": replace(found.plan, bits=uniform),
             "reversed": replace(found.plan, bits=bits)}

@@ -45,6 +45,7 @@ def compile(
     input_scale: float | Mapping[str, float] | None = None,
     tolerance: float | None = None,
     interleave: int = 1,
+    least: str | None = None,
     cache: str | os.PathLike[str] | None = None,
 ) -> Accelerator:
     """Compile a quantised network to a dataflow accelerator: an ONNX model (a path, its bytes, or a ModelProto), or a
@@ -71,6 +72,9 @@ def compile(
     next column of another waits for. Frames are filled up to a multiple of it. It takes memory for as many whole
     sequences. 1 for networks without such layers.
 
+    least: what to take as little of as can be, "lut", "ff", "bram", "dsp" or "uram", whatever that takes of the others
+    within the device; by default the cheapest folds are those of the least sum of shares of the device.
+
     cache: folder for the results of tools. LutraError names what is in the way: a node, a file, an option.
     """
     from lutra.front import load
@@ -82,10 +86,10 @@ def compile(
     lowered = lower(loaded.graph, given, target.family, lowering(target.family, tolerance), interleave)
     if weights == WRITTEN:
         lowered = replace(lowered, graph=writable(lowered.graph))
-    plan = plan_for(lowered.graph, target, clock_mhz, fps, budget, folding, weights)
+    plan = plan_for(lowered.graph, target, clock_mhz, fps, budget, folding, weights, least)
     facts = ModelFile(loaded.name, loaded.sha256, loaded.size)
     acc = Accelerator(facts, loaded.graph, lowered, plan, Cache(cache_folder(cache)))
-    acc.measured["target"] = _target(fps, budget, folding)
+    acc.measured["target"] = _target(fps, budget, folding, least)
     return acc
 
 
@@ -103,16 +107,17 @@ def lowering(family: str, tolerance: float | None) -> Lowering:
     return Lowering(family, tolerance)
 
 
-def _target(fps: float | None, budget: float | None, folding: object) -> str:
+def _target(fps: float | None, budget: float | None, folding: object, least: str | None) -> str:
     """What was asked for, in words."""
     if folding is not None:
         return "folds by hand"
-    return f"{fps:g} frames/s" if fps is not None else f"{BUDGET if budget is None else budget:.0%} of the device"
+    goal = f"{fps:g} frames/s" if fps is not None else f"{BUDGET if budget is None else budget:.0%} of the device"
+    return f"{goal}, as little {least.upper()} as can be" if least else goal
 
 
 def plan_for(
     graph: Graph, device: Device, clock_mhz: float, fps: float | None = None, budget: float | None = None,
-    folding: Mapping[str, Any] | str | os.PathLike[str] | None = None, weights: str = "auto",
+    folding: Mapping[str, Any] | str | os.PathLike[str] | None = None, weights: str = "auto", least: str | None = None,
 ) -> Plan:
     """The plan for the one goal that is given; without any, the greatest rate within the usual share of the device."""
     goals = {"fps": fps, "budget": budget, "folding": folding}
@@ -121,11 +126,13 @@ def plan_for(
         raise LutraError(f"{' and '.join(given)} are given", "options", "give one of fps, budget and folding")
     if weights not in WEIGHTS:
         raise LutraError(f"weights={weights!r} is no place for weights", "options", f"one of {', '.join(WEIGHTS)}")
+    if folding is not None and least is not None:
+        raise LutraError(f"folding and least={least!r} are given", "options", "folds by hand are taken as they are")
     if folding is not None:
         return by_hand(graph, device, clock_mhz, folding if isinstance(folding, Mapping) else Path(folding), weights)
     if fps is not None:
-        return for_fps(graph, device, clock_mhz, fps, weights)
-    return for_budget(graph, device, clock_mhz, BUDGET if budget is None else budget, weights)
+        return for_fps(graph, device, clock_mhz, fps, weights, least)
+    return for_budget(graph, device, clock_mhz, BUDGET if budget is None else budget, weights, least)
 
 
 def load(folder: str | os.PathLike[str], *, cache: str | os.PathLike[str] | None = None) -> Accelerator:

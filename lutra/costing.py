@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from lutra.quant.search.costs import Bits
     from lutra.quant.search.layers import Layer
 
+Ways = tuple[Mapping[str, float], ...]  # by resource
 WEIGHTED = (MatMul, Depthwise, Gated)
 WIDEST = 8  # bits of inputs as the network is traced; fewer are put into the traced graph
 
@@ -38,21 +39,22 @@ WIDEST = 8  # bits of inputs as the network is traced; fewer are put into the tr
 @dataclass(frozen=True)
 class HardwareCost:
     """A `lutra.quant.search.Cost`: LUTs, flip-flops, memories, multipliers of a layer and of what stands before it, by
-    its bits; `rest` is what belongs to no layer.
+    its bits, in each way to build it that no other beats, the cheapest for the device first; `rest` is what belongs to
+    no layer.
 
     Widths between units and FIFOs depend on the whole and are no part of it; a plan's own figures have them.
     """
 
-    table: Mapping[tuple[str, Bits], Mapping[str, float]]
+    table: Mapping[tuple[str, Bits], Ways]
     rest: Mapping[str, float]
 
-    def room(self, target: str, share: float = 1.0) -> dict[str, float]:
-        """A share of what a device has of each resource that any choice needs, less what belongs to no layer."""
+    def room(self, target: str) -> dict[str, float]:
+        """What a device has of each resource that any choice needs, less what belongs to no layer."""
         have = device(target)
-        return {r: getattr(have, r) * share - self.rest[r] for r in RESOURCES
-                if any(cost[r] for cost in self.table.values())}
+        return {r: getattr(have, r) - self.rest[r] for r in RESOURCES
+                if any(way[r] for ways in self.table.values() for way in ways)}
 
-    def __call__(self, layer: Layer, bits: Bits) -> Mapping[str, float]:
+    def __call__(self, layer: Layer, bits: Bits) -> Ways:
         """LutraError for bits that were not priced."""
         try:
             return self.table[layer.path, bits]
@@ -73,15 +75,15 @@ def hardware_cost(
     """
     chip, wanted = device(target), sorted(set(choices))
     interval = int(clock_mhz * 1e6 / fps)
-    table: dict[tuple[str, Bits], Mapping[str, float]] = {}
+    table: dict[tuple[str, Bits], Ways] = {}
     rest: Mapping[str, float] = {}
     for done, bits in enumerate(wanted):
         if not done or wanted[done - 1].weights != bits.weights:
             traced, paths = _traced(net, images, recipe, bits.weights)
         graph = _lowered(rewrite(traced, (_narrowed(bits.activations),)), chip)
         spent = priced(graph, chip, interval, paths)
-        rest = spent.pop("", dict.fromkeys(RESOURCES, 0.0))
-        table |= {(path, bits): cost for path, cost in spent.items()}
+        rest = spent.pop("", (dict.fromkeys(RESOURCES, 0.0),))[0]
+        table |= {(path, bits): ways for path, ways in spent.items()}
         seen(done + 1, len(wanted))
     return HardwareCost(table, rest)
 
@@ -124,8 +126,8 @@ def _lowered(source: Graph, chip: Device) -> Graph:
     return lower(source, None, chip.family, lowering(chip.family, None)).graph
 
 
-def priced(graph: Graph, chip: Device, interval: int, paths: Sequence[str]) -> dict[str, dict[str, float]]:
-    """What each layer takes with the cheapest folds that keep the interval: by path, "" for what no layer reads."""
+def priced(graph: Graph, chip: Device, interval: int, paths: Sequence[str]) -> dict[str, Ways]:
+    """What each layer takes with the folds that keep the interval: by path, "" for what no layer reads."""
     readers, price = sinks(graph), prices(chip)
     spent: dict[str, Array] = {}
     for node in hardware(graph):
@@ -134,10 +136,23 @@ def priced(graph: Graph, chip: Device, interval: int, paths: Sequence[str]) -> d
         if not len(fast):
             raise LutraError(f"{interval} cycles a frame are too few: it takes {found.cycles.min()} however it is "
                              "folded", node.loc, "ask for fewer frames/s")
-        costs = found.costs[fast]
         owner = _owner(node, graph, paths)
-        spent[owner] = spent.get(owner, 0.0) + costs[np.argmin(costs @ price)]
-    return {path: dict(zip(RESOURCES, map(float, cost), strict=True)) for path, cost in spent.items()}
+        others = spent.get(owner, np.zeros((1, len(RESOURCES))))
+        own = _useful(found.costs[fast], price)
+        spent[owner] = _useful((others[:, None] + own).reshape(-1, len(RESOURCES)), price)
+    return {path: tuple(dict(zip(RESOURCES, map(float, cost), strict=True)) for cost in costs)
+            for path, costs in spent.items()}
+
+
+def _useful(costs: Array, price: Array) -> Array:
+    """Those that no other is cheaper than with no more of anything but flip-flops, of which no device runs short first;
+    the cheapest first.
+    """
+    from lutra.quant.search.frontier import undominated_rows
+
+    worth = costs @ price
+    kept = undominated_rows(np.column_stack([worth, np.delete(costs, RESOURCES.index("ff"), axis=1)]))
+    return costs[kept[np.argsort(worth[kept], kind="stable")]]
 
 
 def _owner(node: Node, graph: Graph, paths: Sequence[str]) -> str:

@@ -1,4 +1,6 @@
-"""The one exception that users see."""
+"""The one exception that users see, and the kind of it that programs act upon."""
+
+from collections.abc import Mapping
 
 
 class LutraError(Exception):
@@ -15,3 +17,13 @@ class LutraError(Exception):
     def __str__(self) -> str:
         text = f"{self.at}: {self.what}" if self.at else self.what
         return f"{text} ({self.hint})" if self.hint else text
+
+
+class TooSmallError(LutraError):
+    """A device that does not hold a model; `between`: what FIFOs and converters take of each resource, where units
+    without them would fit; empty where those do not.
+    """
+
+    def __init__(self, what: str, at: str = "", hint: str = "", between: Mapping[str, float] | None = None) -> None:
+        super().__init__(what, at, hint)
+        self.between = dict(between or {})

@@ -31,6 +31,9 @@ from lutra.deploy.boards import board as board_named
               help="What the folder holds: SystemVerilog, C++ for HLS, or both.")
 @click.option("--interleave", type=int, default=1, show_default=True,
               help="How many sequences recurrent layers take in turn, a column of each.")
+@click.option("--least", metavar="RESOURCE",
+              help="What to take as little of as can be, whatever that takes of the others within the device: lut, ff,"
+                   " bram, dsp or uram.")
 @options.fed
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("build"), show_default=True,
               help="The build folder.")
@@ -41,7 +44,7 @@ from lutra.deploy.boards import board as board_named
 @options.as_json
 def build(
     model: Path, device: str | None, board: str | None, fps: float | None, budget: float | None, folding: Path | None,
-    clock: float, weights: str, backend: str, interleave: int, input_range: tuple[int, int] | None,
+    clock: float, weights: str, backend: str, interleave: int, least: str | None, input_range: tuple[int, int] | None,
     input_scale: float | None, formats: tuple[tuple[str, int, int, float], ...], tolerance: float | None, output: Path,
     measure: bool, synth: bool, place: bool, cache: Path | None, as_json: bool,
 ) -> None:
@@ -59,7 +62,7 @@ def build(
     with steps(2 + len(chosen)) as bar:
         acc = bar.do("compile", lambda: compile_model(
             source, example, target, fps=fps, budget=budget, folding=folding, clock_mhz=clock, weights=weights,
-            tolerance=tolerance, interleave=interleave, cache=cache, **given))
+            tolerance=tolerance, interleave=interleave, least=least, cache=cache, **given))
         for what, verb in chosen:
             bar.do(what, lambda verb=verb: verb(acc))  # type: ignore[misc]
         bar.do("write", lambda: acc.save(output, backend, board))

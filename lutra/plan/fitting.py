@@ -15,7 +15,9 @@ from lutra.ops.fifo.op import Fifo
 from lutra.plan.candidates import RESOURCES, Network, vector
 from lutra.plan.depths import stream_depths
 from lutra.plan.devices import Device
+from lutra.plan.eased import eased
 from lutra.plan.plan import Plan
+from lutra.plan.prices import prices
 from lutra.plan.search import Choice
 from lutra.plan.sharing import left_alone, paired, settled
 from lutra.plan.solve import cheapest, within
@@ -66,7 +68,12 @@ class Fitting:
 
     def within(self, interval: int, limits: Array) -> Choice | None:
         """A cheap choice with at most so many cycles that fits limits."""
-        return self._settled(lambda net: within(net, interval, self.price, limits))
+
+        def pick(net: Network) -> Choice | None:
+            found = within(net, interval, self.price, limits)
+            return found and eased(net, interval, self.price, limits, found)
+
+        return self._settled(pick)
 
     def _settled(self, pick: Callable[[Network], Choice | None]) -> Choice | None:
         """A choice without shared memories or, where there is none, with them."""
@@ -144,7 +151,7 @@ class Fitting:
     def _planned(self, choice: Choice) -> Plan:
         """The whole plan of a choice; with memories for each unit, where it fits only so."""
         folds = self.folds(choice)
-        plan = planned(self.graph, self.device, self.clock_mhz, folds)
+        plan = planned(self.graph, self.device, self.clock_mhz, folds, price=self.price)
         if self._fits(plan) or any(f.ram == SHARED for f in folds.values()):
             return plan
         apart = replace(plan, folds=folds, shared=())
@@ -152,7 +159,7 @@ class Fitting:
 
     def bare(self, choice: Choice) -> Plan:
         """The plan of a choice without FIFOs."""
-        folds, shared = settled(self.graph, self.folds(choice), self.device)
+        folds, shared = settled(self.graph, self.folds(choice), self.device.family, self.price)
         return Plan(self.graph, self.device, self.clock_mhz, folds, {}, shared)
 
     def folds(self, choice: Choice) -> dict[Node, Fold]:
@@ -167,12 +174,13 @@ class Fitting:
 
 
 def planned(
-    graph: Graph, device: Device, clock_mhz: float, folds: Mapping[Node, Fold], given: Set[Node] = frozenset()
+    graph: Graph, device: Device, clock_mhz: float, folds: Mapping[Node, Fold], given: Set[Node] = frozenset(),
+    price: Array | None = None,
 ) -> Plan:
     """The plan of these folds, with the stream depths that they need and the memories that units share. given: nodes
-    whose memories stay where the folds say.
+    whose memories stay where the folds say. price: of resources, by default as the device has them.
     """
-    chosen, shared = settled(graph, folds, device, given)
+    chosen, shared = settled(graph, folds, device.family, prices(device) if price is None else price, given)
     return Plan(graph, device, clock_mhz, chosen, stream_depths(graph, folds), shared)
 
 

@@ -14,9 +14,7 @@ from lutra.ops.base import SHARED, Fold
 from lutra.ops.matmul.op import MatMul
 from lutra.ops.shared import Shape, saved_blocks, shared, shared_bits, shared_cost
 from lutra.plan.candidates import RAMS, vector
-from lutra.plan.devices import Device
 from lutra.plan.names import pipeline
-from lutra.plan.prices import prices
 from lutra.plan.stages import Stage, placed
 
 Pairs = tuple[tuple[Node, Node], ...]
@@ -37,23 +35,22 @@ def block_of(a: Stage, b: Stage) -> tuple[Block, tuple[int, int]]:
 
 
 def settled(
-    graph: Graph, folds: Mapping[Node, Fold], device: Device, given: Set[Node] = frozenset()
+    graph: Graph, folds: Mapping[Node, Fold], family: str, worth: Array, given: Set[Node] = frozenset()
 ) -> tuple[dict[Node, Fold], Pairs]:
     """The folds, and the pairs whose memory is shared: of those that say SHARED, where what finds none has a memory of
-    its own, the cheapest; else of all that are cheaper so, but those whose place is `given`.
+    its own, the cheapest; else of all that are cheaper so, but those whose place is `given`. worth: prices.
     """
-    pairs = paired(graph, folds, device.family)
+    pairs = paired(graph, folds, family)
     if any(f.ram == SHARED for f in folds.values()):
         alone = left_alone(pairs, folds)
-        return {n: _alone(n, f, device) if n in alone else f for n, f in folds.items()}, pairs
-    pairs = cheaper(graph, {n: f for n, f in folds.items() if n not in given}, device)
+        return {n: _alone(n, f, family, worth) if n in alone else f for n, f in folds.items()}, pairs
+    pairs = cheaper(graph, {n: f for n, f in folds.items() if n not in given}, family, worth)
     inside = {n for pair in pairs for n in pair}
     return {n: replace(f, ram=SHARED) if n in inside else f for n, f in folds.items()}, pairs
 
 
-def cheaper(graph: Graph, folds: Mapping[Node, Fold], device: Device) -> Pairs:
+def cheaper(graph: Graph, folds: Mapping[Node, Fold], family: str, worth: Array) -> Pairs:
     """Pairs of matrices that cost less with one memory than as they are, as much less as can be."""
-    worth, family = prices(device), device.family
     nodes = [n for n in pipeline(graph) if n in folds and _stays(n, folds[n])]
     shapes = [shape(n, folds[n]) for n in nodes]
     gain = [float(worth @ (_vector(n, folds[n], family) - _vector(n, replace(folds[n], ram=SHARED), family)))
@@ -86,10 +83,10 @@ def left_alone(pairs: Pairs, folds: Mapping[Node, Fold]) -> set[Node]:
     return {n for n, f in folds.items() if f.ram == SHARED}.difference(n for pair in pairs for n in pair)
 
 
-def _alone(node: Node, fold: Fold, device: Device) -> Fold:
+def _alone(node: Node, fold: Fold, family: str, worth: Array) -> Fold:
     """The fold with the cheapest memory of its own."""
     found = [replace(fold, ram=ram) for ram in RAMS]
-    return min(found, key=lambda f: float(prices(device) @ vector(placed("", node, f).cost(device.family))))
+    return min(found, key=lambda f: float(worth @ vector(placed("", node, f).cost(family))))
 
 
 def matching(saved: Sequence[Sequence[float]]) -> list[tuple[int, int]]:

@@ -12,14 +12,15 @@ from torch import Tensor, nn
 import lutra
 import lutra.quant as q
 from lutra.costing import hardware_cost
-from lutra.errors import LutraError
+from lutra.errors import LutraError, TooSmallError
 from lutra.quant.search.choice import uniform
 from lutra.quant.search.costs import Bits, Cost, bitops, size, together
 from lutra.quant.search.plan import BitPlan
 from lutra.quant.search.progress import Progress, Watch
 
 COST = together(size, bitops)
-ROOMS = (1.0, 0.9, 0.8, 0.7, 0.6)  # shares of a device that are tried: FIFOs are known of whole plans only
+TRIES = 8  # of plans that are compiled: what FIFOs take is known of whole plans only
+SHARE = 0.95  # of the device, that is left to the next one where that does not help
 Choose = Callable[[Mapping[str, float], Cost], BitPlan]  # the best plan within limits on sums of a cost
 
 
@@ -92,13 +93,17 @@ def within(net: nn.Module, way: Way, limits: Mapping[str, float], target: Target
         return way.choose(limits, COST)
     cost = hardware_cost(net, way.images, target.device, target.fps, way.choices, way.base, target.clock_mhz,
                          lambda done, of: watch(Progress("price", done, of)))
-    for room in ROOMS:
-        plan = way.choose({**cost.room(target.device, room), **limits}, together(cost, COST))
+    room, left, between = cost.room(target.device), 1.0, dict[str, float]()
+    for _ in range(TRIES):
+        free = {r: left * have - between.get(r, 0.0) for r, have in room.items()}
+        plan = way.choose({**free, **limits}, together(cost, COST))
         tried = q.quantize(deepcopy(net), plan.recipe(way.base))
         q.calibrate(tried, [way.images], way.ranges)
         try:
             lutra.compile(tried, way.images[:1], target.device, fps=target.fps, clock_mhz=target.clock_mhz)
             return plan
-        except LutraError as e:
+        except TooSmallError as e:
             refused = e
+            left = left * SHARE if between or not e.between else left
+            between = e.between or between
     raise refused

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from lutra.ops.base import Fold
 from lutra.plan.candidates import RESOURCES, Joint, Layer, Network
+from lutra.plan.eased import eased
 from lutra.plan.fitting import fastest_within
 from lutra.plan.search import measure
 from lutra.plan.solve import cheapest, within
@@ -80,6 +81,42 @@ def test_within_finds_a_choice_exactly_where_one_fits(net, interval, limits):
     if found is not None:
         assert found.fits(limits)
         assert interval_of(net, found.picks) <= interval
+
+
+@settings(max_examples=200, deadline=None)
+@given(networks(), st.integers(1, 9), st.floats(0, 1))
+def test_an_eased_choice_fits_and_is_no_dearer(net, interval, share):
+    some = [c for cycles, c in every(net) if cycles <= interval]
+    limits = np.quantile([c.cost for c in some], share, axis=0) if some else np.zeros(len(RESOURCES))
+    known = within(net, interval, PRICES, limits)
+    if known is None:
+        return
+    found = eased(net, interval, PRICES, limits, known)
+    assert found.fits(limits) and interval_of(net, found.picks) <= interval
+    assert np.allclose(found.cost, measure(net, found.picks).cost)
+    assert PRICES @ found.cost <= PRICES @ known.cost
+    assert PRICES @ found.cost >= min(PRICES @ c.cost for c in some if c.fits(limits)) - 1e-9
+    if known.picks == cheapest(net, interval, PRICES).picks:
+        assert found == known
+
+
+def test_eased_choices_of_long_chains_are_near_the_relaxation():
+    rng, gaps = np.random.default_rng(0), []
+    for _ in range(20):
+        layers = [layer(rng, 1, 12) for _ in range(30)]
+        net = Network((), tuple(layers), tuple(joint(rng, layers, k - 1, k, 0) for k in range(1, len(layers))))
+        free = cheapest(net, 9, PRICES)
+        least = cheapest(net, 9, np.eye(len(RESOURCES))[2])
+        limits = np.full(len(RESOURCES), np.inf)
+        limits[2] = (free.cost[2] + 2 * least.cost[2]) / 3  # of the dearest resource less than what is cheapest takes
+        known = within(net, 9, PRICES, limits)
+        found = eased(net, 9, PRICES, limits, known)
+        bound = max(float((PRICES + p * np.eye(len(RESOURCES))[2]) @ cheapest(
+            net, 9, PRICES + p * np.eye(len(RESOURCES))[2]).cost) - p * limits[2] for p in np.linspace(0, 40, 81))
+        assert bound - 1e-9 <= PRICES @ found.cost <= PRICES @ known.cost
+        gaps.append((PRICES @ found.cost / bound, PRICES @ known.cost / bound))
+    ours, before = np.mean(gaps, axis=0)
+    assert ours - 1 < 0.02 and ours - 1 < (before - 1) / 2, (ours, before)
 
 
 @settings(max_examples=200, deadline=None)

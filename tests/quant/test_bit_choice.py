@@ -104,11 +104,48 @@ def test_ties_are_one_variable_and_equal_all_combinations_that_keep_them():
     for free in itertools.product(OPTIONS, repeat=4):
         bits = dict(zip(("l0", "l1", "l2", "l3"), free, strict=True))
         bits |= {"l4": bits["l1"], "l5": bits["l1"]}
-        costs = [together(size, bitops)(layer, bits[layer.path]) for layer in LAYERS]
+        costs = [size(layer, bits[layer.path]) | bitops(layer, bits[layer.path]) for layer in LAYERS]
         if sum(c["size"] for c in costs) <= 900 and sum(c["bitops"] for c in costs) <= 700e3:
             best = min(best, sum(loss(layer, bits[layer.path]) for layer in LAYERS))
     assert plan.score == pytest.approx(best, rel=1e-12)
     assert plan.cost["size"] <= 900 and plan.cost["bitops"] <= 700e3
+
+
+def built(layer, bits):
+    """In LUTs, in multipliers, which narrow factors have no use for, or partly so."""
+    luts = layer.macs * bits.weights * bits.activations / 1e3
+    blocks = [{"lut": luts / 4, "dsp": 4.0}, {"lut": luts / 2, "dsp": 2.0}]
+    return [{"lut": luts, "dsp": 0.0}, *(blocks if min(bits) > 2 else [])]
+
+
+@pytest.mark.parametrize("limits", [{"lut": 500.0, "dsp": 8.0}, {"lut": 380.0, "dsp": 10.0, "size": 700.0}])
+def test_of_several_ways_to_build_a_layer_the_choice_takes_what_fits(limits):
+    made = problem(LAYERS[:4], OPTIONS, loss, together(built, size), [("l1", "l3")])
+    plan = made.plan("test", limits)
+    best, cheapest = float("inf"), float("inf")
+    for free in itertools.product(OPTIONS, repeat=3):
+        bits = [*free, free[1]]
+        score = sum(loss(layer, b) for layer, b in zip(LAYERS, bits, strict=False))
+        for some in itertools.product(*(together(built, size)(x, b) for x, b in zip(LAYERS, bits, strict=False))):
+            cost = {name: sum(way[name] for way in some) for name in ("lut", "dsp", "size")}
+            if all(cost[name] <= limit for name, limit in limits.items()):
+                best = min(best, score)
+            if score <= 500 and all(cost[name] <= limits[name] for name in limits if name != "lut"):
+                cheapest = min(cheapest, cost["lut"])
+    assert plan.score == pytest.approx(best, rel=1e-12)
+    assert all(plan.cost[name] <= limit for name, limit in limits.items()) and plan.cost["dsp"] > 0
+    again = plan.rated()
+    assert again.score == pytest.approx(plan.score) and again.cost == pytest.approx(plan.cost)
+    others = {name: limit for name, limit in limits.items() if name != "lut"}
+    assert made.figures(made.least("lut", 500.0, others))[1]["lut"] == pytest.approx(cheapest, rel=1e-12)
+
+
+def test_the_trade_off_within_several_limits_has_the_plan_and_nothing_that_another_point_beats():
+    limits = {"lut": 500.0, "dsp": 8.0}
+    plan = problem(LAYERS, OPTIONS, loss, built).plan("test", limits)
+    costs, scores = zip(*plan.frontier, strict=True)
+    assert (plan.cost["lut"], plan.score) in plan.frontier and len(plan.frontier) > 5
+    assert list(costs) == sorted(set(costs)) and list(scores) == sorted(set(scores), reverse=True)
 
 
 def test_a_plan_is_never_worse_than_uniform_bits_of_its_cost():

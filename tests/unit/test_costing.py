@@ -45,7 +45,7 @@ def images():
 
 def test_every_layer_has_a_cost_that_grows_with_its_bits(cost):
     for found in layers(Net(), images()[:1]):
-        lut = {b: cost(found, b)["lut"] for b in CHOICES}
+        lut = {b: cost(found, b)[0]["lut"] for b in CHOICES}
         assert all(v > 0 for v in lut.values()), found.path
         assert lut[Bits(2, 4)] < lut[Bits(4, 4)] < lut[Bits(8, 8)], (found.path, lut)
         assert lut[Bits(4, 4)] < lut[Bits(4, 8)], (found.path, lut)
@@ -59,10 +59,22 @@ def test_the_layers_costs_are_those_of_the_whole_plan_but_for_what_stands_betwee
         q.calibrate(net, [images()], "mse")
         plan = lutra.compile(net, images()[:1], device="xc7z020", fps=FPS).plan
         units = sum(price @ vector(s.cost("xc7")) for s in plan.stages if not isinstance(s.unit, Fifo | Width))
-        parts = [cost(found, bits) for found in layers(Net(), images()[:1])] + [cost.rest]
+        parts = [cost(found, bits)[0] for found in layers(Net(), images()[:1])] + [cost.rest]
         total = sum(price @ [part[r] for r in RESOURCES] for part in parts)
         # a unit may be folded for its neighbours' sake, so that the whole is never cheaper than its parts
         assert 0.75 * units < total <= units * (1 + 1e-9)
+
+
+def test_ways_are_what_multipliers_or_memories_save_in_luts(cost):
+    price = prices(device("xc7z020"))
+    (first, *_) = layers(Net(), images()[:1])
+    ways = cost(first, Bits(8, 8))
+    worth = [price @ [way[r] for r in RESOURCES] for way in ways]
+    assert worth == sorted(worth) and len(ways) > 2
+    assert min(way["lut"] for way in ways if way["dsp"]) < min(way["lut"] for way in ways if not way["dsp"])
+    for a in ways:  # none is beaten by another
+        assert not any(all(b[r] <= a[r] for r in RESOURCES) for b in ways if b is not a)
+    assert not any(way["dsp"] for way in cost(first, Bits(2, 4)))  # synthesis gives small products no multiplier
 
 
 def test_bits_that_were_not_priced_are_named(cost):

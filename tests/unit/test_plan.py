@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import lutra
-from lutra.errors import LutraError
+from lutra.errors import LutraError, TooSmallError
 from lutra.ir import REAL, Constant, Graph, Input, Node, Range, Tensor
 from lutra.ops.base import Fold
 from lutra.ops.matmul.op import MatMul
@@ -160,6 +160,37 @@ def test_device_too_small_says_by_how_much_and_what_fits(medium):
     assert max(for_fps(medium, tiny, CLOCK, fps * (1 - 1e-5)).share.values()) <= 1
     with pytest.raises(LutraError, match="no fold of this model fits"):
         for_fps(medium, replace(ZYNQ, name="none", lut=20, ff=20), CLOCK, 1e4)
+
+
+def test_what_is_scarce_is_spared(digits):
+    chip = device("ecp5-25k")
+    plans = {r: for_fps(digits, chip, CLOCK, 50_000, least=r) for r in ("lut", "ff", "bram")}
+    for r, plan in plans.items():
+        assert plan.fps >= 50_000 and max(plan.share.values()) <= 1
+        assert getattr(plan.cost, r) == min(getattr(p.cost, r) for p in plans.values())
+    usual = for_fps(digits, chip, CLOCK, 50_000)
+    assert plans["lut"].cost.lut < 0.6 * usual.cost.lut and plans["lut"].cost.bram > usual.cost.bram
+    assert for_budget(digits, chip, CLOCK, 0.2, least="lut").fps >= for_budget(digits, chip, CLOCK, 0.2).fps
+    with pytest.raises(LutraError, match=r"least='slices' is no resource.*one of lut, ff"):
+        for_fps(digits, chip, CLOCK, 50_000, least="slices")
+
+
+def test_a_rate_is_not_refused_where_sparing_what_is_short_fits(digits):
+    chip = device("ecp5-25k")
+    least = for_fps(digits, chip, CLOCK, 50_000, least="lut")
+    for room in (1.0, 1.05, 1.2):
+        plan = for_fps(digits, replace(chip, lut=int(least.cost.lut * room) + 1), CLOCK, 50_000)
+        assert plan.fps >= 50_000 and max(plan.share.values()) <= 1
+
+
+def test_a_device_too_small_for_fifos_alone_says_what_they_take(digits):
+    small = replace(device("ecp5-25k"), name="small", lut=1_200, bram=0)
+    with pytest.raises(TooSmallError, match="too many") as e:
+        for_fps(digits, small, CLOCK, 50_000)
+    assert 0 < e.value.between["lut"] < 1_200 and e.value.between["bram"] == 0
+    with pytest.raises(TooSmallError) as e:
+        for_fps(digits, replace(small, lut=300), CLOCK, 50_000)
+    assert not e.value.between
 
 
 def test_budget_holds_and_more_of_it_is_no_slower(medium):

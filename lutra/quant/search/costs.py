@@ -1,8 +1,13 @@
-"""What a choice of bits takes. Every entry is a sum over layers, of any form in the bits: memories are steps."""
+"""What a choice of bits takes. Every entry is a sum over layers, of any form in the bits: memories are steps.
+
+A layer may be built in several ways that no other beats, multipliers or LUTs, memories or LUTs; which is best is
+decided by what the whole runs short of, so a cost may name all of them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import product
 from typing import NamedTuple, TypeAlias
 
 from lutra.errors import LutraError
@@ -26,7 +31,14 @@ def pairs(weights: Sequence[int], activations: Sequence[int]) -> list[Bits]:
     return [Bits(w, a) for a in activations for w in weights]
 
 
-Cost: TypeAlias = Callable[[Layer, Bits], Mapping[str, float]]
+Way: TypeAlias = Mapping[str, float]  # by the names of what is limited
+Cost: TypeAlias = Callable[[Layer, Bits], Way | Sequence[Way]]
+
+
+def ways(cost: Cost, layer: Layer, bits: Bits) -> tuple[Way, ...]:
+    """What a layer takes, in each way that it can be built; the first is the one where nothing is short."""
+    found = cost(layer, bits)
+    return (found,) if isinstance(found, Mapping) else tuple(found)
 
 
 def size(layer: Layer, bits: Bits) -> dict[str, float]:
@@ -41,4 +53,8 @@ def bitops(layer: Layer, bits: Bits) -> dict[str, float]:
 
 def together(*costs: Cost) -> Cost:
     """Several costs as one, for limits on each."""
-    return lambda layer, bits: {name: value for cost in costs for name, value in cost(layer, bits).items()}
+    def every(layer: Layer, bits: Bits) -> list[Way]:
+        return [{name: value for way in some for name, value in way.items()}
+                for some in product(*(ways(cost, layer, bits) for cost in costs))]
+
+    return every

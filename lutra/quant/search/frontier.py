@@ -60,6 +60,15 @@ def undominated(cost: Floats, score: Floats) -> npt.NDArray[np.intp]:
     return order[np.r_[True, score[order][1:] < best[:-1]]]
 
 
+def undominated_rows(figures: Floats) -> npt.NDArray[np.intp]:
+    """Indices of the rows that no other is nowhere above; of equal ones the first."""
+    kept: list[int] = []
+    for i in np.lexsort((np.arange(len(figures)), *figures.T[::-1])):
+        if not (figures[kept] <= figures[i]).all(axis=1).any():
+            kept.append(int(i))
+    return np.array(sorted(kept), np.intp)
+
+
 def _best_of_each(kept: npt.NDArray[np.intp], cost: Floats, width: float) -> npt.NDArray[np.intp]:
     """The dearest, which is the best, of each part of the cost axis, and the first point."""
     part = np.ceil(cost[kept] / width)

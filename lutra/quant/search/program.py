@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lutra.errors import LutraError
+from lutra.quant.search.frontier import undominated_rows
 
 Floats = npt.NDArray[np.float64]
 Table = Sequence[Sequence[float]]  # a number for each option of each variable
@@ -18,6 +19,8 @@ SLACK = 1e-9  # share by which a limit that the solver's tolerance went over is 
 def solve(scores: Table, costs: Mapping[str, Table], limits: Mapping[str, float]) -> tuple[int, ...]:
     """The index of each variable's option such that the scores' sum is least and each cost's sum is within its limit.
 
+    Options that another of the variable's beats in all that counts are left out first, which changes nothing.
+
     Raises LutraError: there is no such choice (names the limit that cannot be met, and the nearest that can be); scipy
     is missing.
     """
@@ -26,14 +29,20 @@ def solve(scores: Table, costs: Mapping[str, Table], limits: Mapping[str, float]
         if least > limit:
             raise LutraError(f"no choice has a {name} of {limit:,.6g} or less", name,
                              f"the least that can be reached is {least:,.6g}")
+    useful = [undominated_rows(np.column_stack([s, *(costs[n][i] for n in limits)])) for i, s in enumerate(scores)]
+    few, thin = _taken(scores, useful), {n: _taken(costs[n], useful) for n in limits}
     drawn = dict(limits)
     for _ in range(8):
-        chosen = _solved(scores, costs, drawn)
+        chosen = tuple(int(some[k]) for some, k in zip(useful, _solved(few, thin, drawn), strict=True))
         over = [n for n in limits if total(costs[n], chosen) > limits[n]]
         if not over:
             return chosen
         drawn |= {n: drawn[n] - SLACK * max(abs(limits[n]), total(costs[n], chosen)) for n in over}
     raise LutraError(f"no choice meets the limit of {over[0]} beyond rounding", over[0], "raise it by a little")
+
+
+def _taken(table: Table, useful: Sequence[npt.NDArray[np.intp]]) -> Table:
+    return [[options[k] for k in some] for options, some in zip(table, useful, strict=True)]
 
 
 def total(table: Table, choice: Sequence[int]) -> float:
