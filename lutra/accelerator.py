@@ -306,6 +306,12 @@ class Accelerator:
 
     # -- inside
 
+    def __repr__(self) -> str:
+        """A line: the name, and the plan's main figures."""
+        plan = self.plan
+        return (f"<Accelerator of {self.facts.name!r} on {plan.device.name}: {plan.fps:,.6g} frames/s at "
+                f"{plan.clock_mhz:g} MHz, {plan.cost.lut:,.0f} LUTs as planned>")
+
     @cached_property
     def netlist(self) -> Netlist:
         """The design as instances and streams."""

@@ -147,6 +147,9 @@ class Node:
             raise LutraError(e.what, e.at or self.loc, e.hint) from e
         object.__setattr__(self, "out", out)
 
+    def __repr__(self) -> str:
+        return f"Node({self.op.kind} of {len(self.args)}, {self.out}, {self.loc!r})"  # not what it reads: a whole graph
+
 
 @dataclass(frozen=True, eq=False)
 class Graph:
@@ -154,6 +157,9 @@ class Graph:
 
     inputs: tuple[Node, ...]
     outputs: tuple[Node, ...]
+
+    def __repr__(self) -> str:
+        return f"Graph({len(self.nodes)} nodes)"  # `lutra.ir.text` has them all
 
     @cached_property
     def nodes(self) -> tuple[Node, ...]:

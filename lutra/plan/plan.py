@@ -51,6 +51,9 @@ class Plan:
         for field in ("folds", "depths"):
             object.__setattr__(self, field, MappingProxyType(dict(getattr(self, field))))
 
+    def __repr__(self) -> str:
+        return f"Plan({len(self.folds)} units on {self.device.name}, a frame every {self.interval} cycles)"
+
     @cached_property
     def names(self) -> Mapping[Node, str]:
         """The name of each unit."""

@@ -186,3 +186,11 @@ def test_a_text_older_than_a_field_takes_its_default():
     older = text.replace(", inside=(0, 0)", "")
     assert older != text and from_text(older, OPS).outputs[0].op == node.op
     assert "Pad has the fields" in damaged(older.replace("after=(0, 2), ", ""))
+
+
+def test_what_a_prompt_shows_is_a_line_however_often_branches_meet():
+    first = node = Node(Input("x", Tensor((3,), REAL)), (), "input 'x'")
+    for i in range(60):  # 2**60 paths
+        node = Node(src.AddStreams(), (node, node), f"sum {i}")
+    assert repr(node) == "Node(addstreams of 2, [3] real, 'sum 59')"
+    assert repr(Graph((first,), (node,))) == "Graph(61 nodes)"
