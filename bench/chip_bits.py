@@ -48,7 +48,7 @@ Trained = tuple[nn.Module, float]
 
 DEVICE, FPS = "ecp5-85k", 400.0
 BITS = (2, 3, 4, 5, 6, 8)
-OPTIONS = zeroq.Options(weights=BITS, activations=BITS, count=96, steps=300)
+OPTIONS = zeroq.Options(weights=BITS, activations=BITS)
 # scores in nats, for each search
 LEVELS = {"lut": (0.1, 0.2, 0.4, 0.6, 0.8), "bitops": (0.1, 0.2, 0.3, 0.4, 0.45, 0.5, 0.55, 0.6, 0.7, 0.8)}
 TRAINED = {"lut": (0.8,), "bitops": (0.8,)}  # those of the plans that are trained

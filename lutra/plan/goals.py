@@ -32,10 +32,11 @@ def for_fps(
     """The cheapest plan with at least `fps` frames a second that fits the whole device.
 
     Cheapest by the sum of the shares of LUTs, memories and multipliers (flip-flops a tenth), converters priced, FIFOs
-    not: their depths depend on the whole (but see `Fitting.cheapened`). Exact where it fits; see `solve.within` for
-    where a resource runs short, and `Fitting` for where FIFOs push it over. LutraError where no fold is that fast, or
-    none that fast fits: it names the greatest frame rate that does; or off-chip memory is too slow. weights: see
-    `stream_places`. least: the resource that is scarce, see `prices`.
+    not: their depths depend on the whole (but see `Fitting.cheapened`). Exact where it fits; where a resource runs
+    short, near it (see `eased`), and `Fitting` for where FIFOs push it over: then plans that spare what is short are
+    tried, too. LutraError where no fold is that fast, or none that fast fits: it names the greatest frame rate that
+    does; or off-chip memory is too slow. weights: see `stream_places`. least: the resource that is scarce, see
+    `prices`.
     """
     if not 0 < fps < float("inf"):
         raise LutraError(f"a rate of {fps} frames a second", hint="give a positive number")
