@@ -21,6 +21,7 @@ from lutra.quant.search.program import Table, solve, total
 Score = Callable[[Layer, Bits], float]
 Option = tuple[Rated, ...]  # of the layers of one variable
 POINTS = 12  # of a frontier within several limits, between its ends
+BEYOND = 1.5  # times the limit, up to which they lie
 
 
 @dataclass(frozen=True)
@@ -75,15 +76,15 @@ class Problem:
         return solve(self.costs[axis], {**self.costs, "score": self.scores}, {"score": score, **limits})
 
     def _edge(self, chosen: Sequence[int], limits: Mapping[str, float], axis: str) -> list[Point]:
-        """Choices within all limits but the first, from the one that takes least of that to the best, the chosen one
-        among them: none beats another.
+        """Choices within all limits but the first, from the one that takes least of that to somewhat beyond it, the
+        chosen one among them: none beats another.
         """
         costs, others = self.costs, {name: limit for name, limit in limits.items() if name != axis}
-        ends = [solve(costs[axis], costs, others), solve(self.scores, costs, others)]
-        low, high = (total(costs[axis], end) for end in ends)
-        between = [solve(self.scores, costs, {axis: low + (high - low) * k / (POINTS + 1), **others})
-                   for k in range(1, POINTS + 1)]
-        every = [Point(total(costs[axis], c), total(self.scores, c), c) for c in (tuple(chosen), *ends, *between)]
+        least, best = solve(costs[axis], costs, others), solve(self.scores, costs, others)
+        low, high = (total(costs[axis], end) for end in (least, best))
+        wide = min(high, BEYOND * max(limits[axis], low)) - low
+        found = [solve(self.scores, costs, {axis: low + wide * k / POINTS, **others}) for k in range(1, POINTS + 1)]
+        every = [Point(total(costs[axis], c), total(self.scores, c), c) for c in (tuple(chosen), least, *found)]
         kept = undominated(*(np.array([point[k] for point in every]) for k in (0, 1)))
         return [every[k] for k in kept]
 
