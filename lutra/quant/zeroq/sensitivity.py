@@ -27,6 +27,8 @@ from lutra.quant.sites import Site
 from lutra.quant.still import still
 from lutra.quant.zeroq.distil import fast
 
+BATCH = 96  # images at a time: with many more, a processor waits for memory
+
 
 @dataclass(frozen=True)
 class Sensitivities:
@@ -60,11 +62,11 @@ def sensitivities(net: nn.Module, images: Tensor, paths: Sequence[str], weights:
     found: tuple[dict[str, dict[int, float]], ...] = ({}, {})
     jobs = [(side, path, k) for path in paths for side, ks in enumerate((weights, activations)) for k in ks]
     with still(net), torch.no_grad():
-        reference = log_probabilities(net(x))
+        reference = torch.cat([log_probabilities(net(part)) for part in torch.split(x, BATCH)])
 
         def find(side: int, path: str, k: int) -> float:
             with (_input if side else _weight)(net, path, layer_recipe(base, path, Bits(k, k)), method):
-                return divergence(net, x, reference)
+                return divergence(net, x, reference, len(x) if side else BATCH)  # an input's range is that of all
 
         for done, (side, path, k) in enumerate(jobs, 1):
             name = f"{path} {'input' if side else 'weight'} {k}"
@@ -73,9 +75,9 @@ def sensitivities(net: nn.Module, images: Tensor, paths: Sequence[str], weights:
     return Sensitivities(*found)
 
 
-def divergence(net: nn.Module, x: Tensor, reference: Tensor) -> float:
+def divergence(net: nn.Module, x: Tensor, reference: Tensor, batch: int = BATCH) -> float:
     """Mean over images x of the divergence of a network's answers from these, of `log_probabilities`; in nats."""
-    other = log_probabilities(net(x))
+    other = torch.cat([log_probabilities(net(part)) for part in torch.split(x, batch)])
     return max(float((reference.exp() * (reference - other)).sum(1).mean()), 0.0)
 
 
