@@ -19,6 +19,7 @@ from lutra.quant.search.plan import BitPlan
 from lutra.quant.search.progress import Progress, Watch
 
 COST = together(size, bitops)
+ROUTABLE = 0.8  # of a device's LUTs; with more of them, routing and timing become hard
 TRIES = 8  # of plans that are compiled: what FIFOs take is known of whole plans only
 SHARE = 0.95  # of the device, that is left to the next one where that does not help
 Choose = Callable[[Mapping[str, float], Cost], BitPlan]  # the best plan within limits on sums of a cost
@@ -94,16 +95,27 @@ def within(net: nn.Module, way: Way, limits: Mapping[str, float], target: Target
     cost = hardware_cost(net, way.images, target.device, target.fps, way.choices, way.base, target.clock_mhz,
                          lambda done, of: watch(Progress("price", done, of)))
     room, left, between = cost.room(target.device), 1.0, dict[str, float]()
+    room["lut"] *= ROUTABLE
+    found: dict[float, BitPlan] = {}  # plans that the device holds, by their share of its LUTs
     for _ in range(TRIES):
         free = {r: left * have - between.get(r, 0.0) for r, have in room.items()}
-        plan = way.choose({**free, **limits}, together(cost, COST))
-        tried = q.quantize(deepcopy(net), plan.recipe(way.base))
-        q.calibrate(tried, [way.images], way.ranges)
         try:
-            lutra.compile(tried, way.images[:1], target.device, fps=target.fps, clock_mhz=target.clock_mhz)
-            return plan
+            plan = way.choose({**free, **limits}, together(cost, COST))
+            tried = q.quantize(deepcopy(net), plan.recipe(way.base))
+            q.calibrate(tried, [way.images], way.ranges)
+            design = lutra.compile(tried, way.images[:1], target.device, fps=target.fps, clock_mhz=target.clock_mhz)
         except TooSmallError as e:
-            refused = e
+            refused: LutraError = e
             left = left * SHARE if between or not e.between else left
             between = e.between or between
-    raise refused
+        except LutraError as e:
+            refused = e
+            break
+        else:
+            found[design.plan.share["lut"]] = plan
+            if min(found) <= ROUTABLE:
+                break
+            left *= SHARE
+    if not found:
+        raise refused
+    return found[min(found)]
